@@ -1,0 +1,227 @@
+//! Running a handler as a Lambda function: settings, telemetry, clients, engine, and the runtime's loop.
+//!
+//! This is all that a function's `main.rs` calls. It holds no rules about records: a payload goes to the engine as
+//! it came, and the engine's answer goes back.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use aws_config::BehaviorVersion;
+use event_schema::Timestamp;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use msk_event::{BatchResponse, EventError};
+use processing::{
+    Answer, Decide, DecideEngine, Deliver, DeliverEngine, Invocation, Processor, Timer,
+};
+use serde_json::value::RawValue;
+
+use crate::settings::{Settings, SettingsError, runtime_problems};
+use crate::telemetry::{self, BatchReport};
+use crate::{DynamoStore, SqsDeadLetters, SystemTimer};
+
+/// Why a function could not start, or had to end.
+///
+/// Its `Debug` is for people, because that is what Rust prints of an error that `main` returns.
+#[derive(thiserror::Error)]
+pub enum RunError {
+    /// Settings are missing or wrong; all of them are named.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Something else logs already.
+    #[error("logging could not be started")]
+    Logging(#[from] tracing::subscriber::SetGlobalDefaultError),
+    /// Lambda's runtime ended.
+    #[error("the Lambda runtime ended")]
+    Runtime(#[source] lambda_runtime::Error),
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&chain(self).join("\ncaused by: "))
+    }
+}
+
+/// Runs a [`Decide`] handler as a Lambda function, until Lambda ends the process.
+///
+/// ```no_run
+/// # use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
+/// # struct OrderCreatedHandler;
+/// # impl Decide for OrderCreatedHandler {
+/// #     type Event = event_schema::events::OrderCreated;
+/// #     const NAME: &'static str = "order-created";
+/// #     const DEDUP: Dedup = Dedup::EventId;
+/// #     const ON_POISON: OnPoison = OnPoison::Skip;
+/// #     fn decide(&self, _: &Record<Self::Event>, _: &mut Work<'_>) -> Result<(), Rejection> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// #[tokio::main]
+/// async fn main() -> Result<(), aws_adapters::RunError> {
+///     aws_adapters::run_decide(OrderCreatedHandler).await
+/// }
+/// ```
+///
+/// # Errors
+/// Fails if settings are missing or wrong, or if Lambda's runtime ends.
+pub async fn run_decide<H: Decide>(handler: H) -> Result<(), RunError> {
+    let Started {
+        settings,
+        store,
+        dead_letters,
+    } = start().await?;
+    let engine = DecideEngine::new(handler, store, dead_letters, SystemTimer, settings.engine());
+    serve(&engine, &settings.metrics_namespace).await
+}
+
+/// Runs a [`Deliver`] handler as a Lambda function, until Lambda ends the process.
+///
+/// # Errors
+/// As [`run_decide`].
+pub async fn run_deliver<H: Deliver>(handler: H) -> Result<(), RunError> {
+    let Started {
+        settings,
+        store,
+        dead_letters,
+    } = start().await?;
+    let engine = DeliverEngine::new(handler, store, dead_letters, SystemTimer, settings.engine());
+    serve(&engine, &settings.metrics_namespace).await
+}
+
+/// What every function is made of.
+struct Started {
+    settings: Settings,
+    store: DynamoStore,
+    dead_letters: SqsDeadLetters,
+}
+
+/// Reads settings, starts logging, and makes the clients, which all invocations share.
+async fn start() -> Result<Started, RunError> {
+    let settings = read_settings(|name| {
+        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+    })?;
+    telemetry::init(&settings)?;
+    let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    Ok(Started {
+        store: DynamoStore::new(&dynamodb, &settings.table_prefix),
+        dead_letters: SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url),
+        settings,
+    })
+}
+
+/// The function's settings and the runtime's, all problems of both in one error.
+fn read_settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
+    let runtime = runtime_problems(&lookup);
+    match Settings::read(lookup) {
+        Ok(settings) if runtime.is_empty() => Ok(settings),
+        Ok(_) => Err(SettingsError { problems: runtime }),
+        Err(mut error) => {
+            error.problems.extend(runtime);
+            Err(error)
+        }
+    }
+}
+
+/// Answers invocations one after another.
+async fn serve<P: Processor>(processor: &P, namespace: &str) -> Result<(), RunError> {
+    // The payload comes as it is: what one record holds must not fail the reading of the others.
+    let service =
+        service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(processor, namespace, event));
+    lambda_runtime::run(service)
+        .await
+        .map_err(RunError::Runtime)
+}
+
+/// Processes one batch, reports it, and says what Lambda is told.
+async fn invoke<P: Processor>(
+    processor: &P,
+    namespace: &str,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<BatchResponse, InvocationError> {
+    let started = Instant::now();
+    let (payload, context) = event.into_parts();
+    let deadline_ms = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+    let invocation = Invocation {
+        request_id: context.request_id,
+        deadline: Timestamp::from_ms(deadline_ms),
+    };
+    // Boxed: the engine's future nests so deep that a function's `main` would not compile otherwise.
+    let processing: BoxFuture<'_, _> =
+        Box::pin(processor.process(payload.get().as_bytes(), &invocation));
+    // The runtime would catch a panic too, but puts its message into the answer.
+    let processed = match AssertUnwindSafe(processing).catch_unwind().await {
+        Ok(Ok(processed)) => processed,
+        Ok(Err(error)) => return Err(InvocationError::NotAnEvent(error).logged()),
+        Err(_panic_is_logged_by_the_hook) => return Err(InvocationError::Panicked),
+    };
+    let report = BatchReport {
+        function: processor.name(),
+        namespace,
+        processed: &processed,
+        batch_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        now: SystemTimer.now(),
+    };
+    report.publish();
+    match processed.answer {
+        Answer::Respond(response) => Ok(response),
+        Answer::Fail { unfinished, code } => Err(InvocationError::Unfinished { unfinished, code }),
+    }
+}
+
+/// Why an invocation fails, so that Lambda delivers its whole batch again.
+#[derive(Debug, thiserror::Error)]
+enum InvocationError {
+    #[error("the payload is not a Kafka event")]
+    NotAnEvent(#[source] EventError),
+    #[error("{unfinished} records are unfinished, the first of them because of {code}")]
+    Unfinished {
+        unfinished: usize,
+        code: &'static str,
+    },
+    #[error("the engine panicked")]
+    Panicked,
+}
+
+impl InvocationError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotAnEvent(error) => error.code(),
+            Self::Unfinished { .. } => "unfinished",
+            Self::Panicked => "panic",
+        }
+    }
+
+    fn logged(self) -> Self {
+        let causes = chain(&self).join(": ");
+        tracing::error!(code = self.code(), causes, "an invocation fails as a whole");
+        self
+    }
+}
+
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
+        Self {
+            error_type: error.code().to_owned(),
+            error_message: chain(&error).join(": "),
+        }
+    }
+}
+
+/// An error's message and every cause behind it, outermost first.
+fn chain(error: &dyn Error) -> Vec<String> {
+    let mut messages = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        messages.push(cause.to_string());
+        next = cause.source();
+    }
+    messages
+}
+
+#[cfg(test)]
+mod tests;

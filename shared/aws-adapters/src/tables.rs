@@ -1,0 +1,182 @@
+//! The tables: what each needs beyond the keys that all of them have, and making them where no
+//! infrastructure code does.
+//!
+//! In AWS the infrastructure code makes the tables, with backups, keys and alarms that nothing here knows of.
+//! [`create_tables`] is for local use and tests.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
+use processing::{Cause, OUTBOX_TABLE, STATE_TABLE};
+
+use crate::call::CallError;
+use crate::store::{PARTITION, SORT, TableNames};
+
+/// What a table needs beyond the string keys `pk` and `sk`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableSpec {
+    /// The logical name; the physical one has the prefix before it.
+    pub name: &'static str,
+    /// The attribute with the second since the epoch at which an item may go.
+    pub ttl_attribute: Option<&'static str>,
+    /// Whether a stream carries the new image of each item.
+    pub new_image_stream: bool,
+}
+
+impl TableSpec {
+    const fn plain(name: &'static str) -> Self {
+        Self {
+            name,
+            ttl_attribute: None,
+            new_image_stream: false,
+        }
+    }
+}
+
+/// Every table.
+pub const TABLES: [TableSpec; 4] = [
+    TableSpec::plain("products"),
+    TableSpec::plain("orders"),
+    TableSpec {
+        ttl_attribute: Some("expires_at"),
+        ..TableSpec::plain(STATE_TABLE)
+    },
+    TableSpec {
+        new_image_stream: true,
+        ..TableSpec::plain(OUTBOX_TABLE)
+    },
+];
+
+/// Times that a new table is asked whether it is ready, one [`READY_PAUSE`] apart.
+const READY_TRIES_MAX: u32 = 300;
+/// The pause between two such questions.
+const READY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why the tables could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("table {table} could not be made")]
+pub struct CreateTablesError {
+    /// The physical name.
+    pub table: String,
+    source: Cause,
+}
+
+/// A table that was not ready in time.
+#[derive(Debug, thiserror::Error)]
+#[error("it was not ready after {READY_TRIES_MAX} checks, {} ms apart", READY_PAUSE.as_millis())]
+struct NotReadyError;
+
+/// Makes those of [`TABLES`] that are not there yet, and waits until all are ready.
+///
+/// A table that is there is left as it is, apart from its time to live. Calling it twice is calling it once.
+///
+/// # Errors
+/// Fails at the first table that the service refuses, or that is not ready within a minute.
+pub async fn create_tables(client: &Client, table_prefix: &str) -> Result<(), CreateTablesError> {
+    let names = TableNames::new(table_prefix);
+    for spec in &TABLES {
+        let table = names.physical(spec.name);
+        let failed = |source| CreateTablesError {
+            table: table.clone(),
+            source,
+        };
+        create(client, &table, spec).await.map_err(failed)?;
+        wait_until_ready(client, &table).await.map_err(failed)?;
+        if let Some(attribute) = spec.ttl_attribute {
+            enable_ttl(client, &table, attribute)
+                .await
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, table: &str, spec: &TableSpec) -> Result<(), Cause> {
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::NewImage)
+        .build()?;
+    let created = client
+        .create_table()
+        .table_name(table)
+        .attribute_definitions(string_attribute(PARTITION)?)
+        .attribute_definitions(string_attribute(SORT)?)
+        .key_schema(key(PARTITION, KeyType::Hash)?)
+        .key_schema(key(SORT, KeyType::Range)?)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_stream_specification(spec.new_image_stream.then_some(stream))
+        .send()
+        .await;
+    match created {
+        Ok(_) => Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(CallError::new("CreateTable", error).into()),
+    }
+}
+
+fn string_attribute(name: &str) -> Result<AttributeDefinition, BuildError> {
+    let definition = AttributeDefinition::builder().attribute_name(name);
+    definition.attribute_type(ScalarAttributeType::S).build()
+}
+
+fn key(name: &str, key_type: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(key_type)
+        .build()
+}
+
+async fn wait_until_ready(client: &Client, table: &str) -> Result<(), Cause> {
+    for _try in 0..READY_TRIES_MAX {
+        let described = client.describe_table().table_name(table).send().await;
+        let described = described.map_err(|error| CallError::new("DescribeTable", error))?;
+        let status = described.table.and_then(|table| table.table_status);
+        if status == Some(TableStatus::Active) {
+            return Ok(());
+        }
+        tokio::time::sleep(READY_PAUSE).await;
+    }
+    Err(NotReadyError.into())
+}
+
+async fn enable_ttl(client: &Client, table: &str, attribute: &str) -> Result<(), Cause> {
+    let described = client
+        .describe_time_to_live()
+        .table_name(table)
+        .send()
+        .await;
+    let described = described.map_err(|error| CallError::new("DescribeTimeToLive", error))?;
+    let status = described
+        .time_to_live_description
+        .and_then(|ttl| ttl.time_to_live_status);
+    if matches!(
+        status,
+        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+    ) {
+        return Ok(());
+    }
+    let ttl = TimeToLiveSpecification::builder()
+        .enabled(true)
+        .attribute_name(attribute)
+        .build()?;
+    let updated = client
+        .update_time_to_live()
+        .table_name(table)
+        .time_to_live_specification(ttl)
+        .send()
+        .await;
+    updated.map_err(|error| CallError::new("UpdateTimeToLive", error))?;
+    Ok(())
+}

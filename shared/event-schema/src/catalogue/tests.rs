@@ -1,0 +1,180 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::Deduplication;
+
+fn is_kebab(segment: &str) -> bool {
+    !segment.is_empty()
+        && segment.split('-').all(|word| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        })
+}
+
+fn is_unique<T: Ord>(mut names: impl Iterator<Item = T>) -> bool {
+    let mut seen = BTreeSet::new();
+    names.all(|name| seen.insert(name))
+}
+
+#[test]
+fn a_topic_is_named_domain_entity_event() {
+    for spec in EVENTS {
+        let segments: Vec<_> = spec.topic.split('.').collect();
+        assert_eq!(segments.len(), 3, "{}", spec.topic);
+        assert!(
+            segments.iter().all(|segment| is_kebab(segment)),
+            "{}",
+            spec.topic
+        );
+        assert!(spec.topics().all(|topic| topic.len() <= 249));
+    }
+}
+
+#[test]
+fn an_event_type_is_named_noun_past_verb_and_its_legacy_names_in_upper_snake() {
+    for spec in EVENTS {
+        let segments: Vec<_> = spec.event_type.split('.').collect();
+        assert_eq!(segments.len(), 2, "{}", spec.event_type);
+        assert!(
+            segments.iter().all(|segment| is_kebab(segment)),
+            "{}",
+            spec.event_type
+        );
+        let upper = spec.event_type.to_uppercase().replace(['.', '-'], "_");
+        assert!(spec.legacy_types.contains(&upper.as_str()), "{upper}");
+    }
+}
+
+#[test]
+fn no_name_means_two_things() {
+    assert!(is_unique(EVENTS.iter().map(|spec| spec.topic)));
+    let types = EVENTS
+        .iter()
+        .flat_map(|spec| std::iter::once(spec.event_type).chain(spec.legacy_types.iter().copied()));
+    assert!(is_unique(types));
+    assert!(is_unique(FUNCTIONS.iter().map(|function| function.name)));
+}
+
+#[test]
+fn a_canonical_topic_is_nobodys_alias() {
+    let topics: BTreeSet<_> = EVENTS.iter().map(|spec| spec.topic).collect();
+    for spec in EVENTS {
+        assert!(
+            spec.alias_topics
+                .iter()
+                .all(|alias| !topics.contains(alias)),
+            "{}",
+            spec.topic
+        );
+    }
+}
+
+#[test]
+fn the_topics_fit_into_one_cluster() {
+    assert!(
+        EVENTS
+            .iter()
+            .all(|spec| spec.partitions >= PARTITIONS_MIN && spec.outbox_lanes >= 1)
+    );
+    let partitions: u32 = EVENTS.iter().map(|spec| spec.partitions).sum();
+    assert!(partitions <= CLUSTER_PARTITIONS_MAX);
+}
+
+#[test]
+fn partitions_follow_the_expected_events() {
+    for (events_per_second, partitions) in [
+        (0, 3),
+        (1, 3),
+        (3_000, 3),
+        (3_001, 4),
+        (6_000, 6),
+        (2_400_000, 2_400),
+    ] {
+        assert_eq!(partitions_for(events_per_second), Ok(partitions));
+    }
+    assert!(partitions_for(2_400_001).is_err());
+    let refused = partitions_for(u64::MAX).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("more than the 2400 of a cluster"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn groups_are_unique_and_have_no_colon() {
+    let groups: Vec<_> = FUNCTIONS
+        .iter()
+        .flat_map(FunctionSpec::subscriptions)
+        .map(|subscription| subscription.group)
+        .collect();
+    assert!(
+        groups
+            .iter()
+            .all(|group| !group.contains(':') && group.strip_suffix(".v1").is_some())
+    );
+    assert!(is_unique(groups.iter()));
+}
+
+#[test]
+fn a_function_of_several_topics_has_a_group_for_each() {
+    let one = FunctionSpec {
+        reads: &[events::OrderCreated::SPEC],
+        ..ranking()
+    };
+    assert_eq!(one.subscriptions().first().unwrap().group, "ranking.v1");
+    let groups: Vec<_> = ranking()
+        .subscriptions()
+        .into_iter()
+        .map(|one| one.group)
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            "ranking.reservation.created.v1",
+            "ranking.concert.sold-out.v1"
+        ]
+    );
+}
+
+fn ranking() -> FunctionSpec {
+    FunctionSpec {
+        name: "ranking",
+        reads: &[
+            events::ReservationCreated::SPEC,
+            events::ConcertSoldOut::SPEC,
+        ],
+        publishes: &[],
+        dedup: Deduplication::EventId,
+        tables: &[],
+    }
+}
+
+#[test]
+fn a_function_reads_only_events_of_the_catalogue_and_publishes_through_the_outbox() {
+    for function in FUNCTIONS {
+        assert!(is_kebab(function.name));
+        assert!(!function.reads.is_empty());
+        assert!(is_unique(function.tables.iter().map(|one| one.table)));
+        let known = |spec: &&EventSpec| event(spec.event_type) == Some(*spec);
+        assert!(function.reads.iter().chain(function.publishes).all(known));
+        let outbox = function.tables.iter().any(|one| one.table == "outbox");
+        assert_eq!(outbox, !function.publishes.is_empty(), "{}", function.name);
+    }
+}
+
+/// The relay may send twice, which positions do not notice (design §6).
+#[test]
+fn what_the_outbox_feeds_is_not_deduplicated_by_position_alone() {
+    for published in FUNCTIONS.iter().flat_map(|function| function.publishes) {
+        assert_ne!(
+            published.dedup,
+            Deduplication::Position,
+            "{}",
+            published.event_type
+        );
+    }
+}

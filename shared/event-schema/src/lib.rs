@@ -1,0 +1,40 @@
+//! The events that services exchange: their envelope, their payloads, the topic catalogue and the
+//! documents that are written from them.
+//!
+//! Start at [`Envelope::read`] and [`Envelope::write`], then [`Event`], then [`catalogue`].
+//! Readers are tolerant (unknown fields, camelCase names, `UPPER_SNAKE` types, ids as integers);
+//! writers know the canonical form only.
+//!
+//! This crate deliberately knows nothing of Kafka clients, Lambda, AWS or async, and decides
+//! nothing about what an event leads to: it says what a message means, or why it means nothing.
+
+#![doc = ""]
+#![doc = include_str!("../README.md")]
+
+pub mod catalogue;
+pub mod documents;
+pub mod events;
+
+mod amount;
+mod envelope;
+mod event;
+mod labels;
+mod open_enum;
+mod text;
+mod timestamp;
+mod version;
+
+pub use amount::{AmountSchema, InvalidAmount};
+pub use envelope::{DEPTH_MAX, Envelope, Hints, Read, ReadError, VALUE_BYTES_MAX, WriteError};
+pub use envelope::{WRITTEN_BYTES_MAX, header};
+pub use event::{Deduplication, Event, EventSpec, InvalidEvent};
+pub use labels::{LABELS_MAX, Labels};
+pub use text::{
+    ChargeId, ConcertId, CouponId, EventId, InvalidText, MetricName, OrderId, PaymentId, Personal,
+    ProductId, Recipient, ReservationId, SeatId, ServiceName, TargetId, UserId,
+};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use version::{InvalidSchemaVersion, SchemaVersion};
+
+/// Re-exported because public fields have its type.
+pub use rust_decimal::Decimal;

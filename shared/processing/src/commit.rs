@@ -1,0 +1,163 @@
+//! Committing chains of transactions: dead letters first, then each transaction in its turn.
+//!
+//! What is not named in a [`ChainEnd`] has to be decided again; that is the engine's part.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, stream};
+
+use crate::batch::{Entry, Fate};
+use crate::dead_letter::DeadLetter;
+use crate::pack::{Chain, Step};
+use crate::plan::Planned;
+use crate::ports::{DeadLetters, Timer};
+use crate::rejection::Refusal;
+use crate::report::Effort;
+use crate::store::{ItemKey, Store};
+use crate::transact::{NotCommitted, Transactor};
+
+/// Chains that are committed side by side.
+pub const CHAINS_IN_FLIGHT_MAX: usize = 8;
+
+/// What became of a chain. Records that it does not name are to be decided again.
+#[derive(Debug, Default)]
+pub(crate) struct ChainEnd {
+    pub(crate) committed: Vec<Planned>,
+    pub(crate) unfinished: Vec<(usize, Refusal)>,
+    /// Records whose writes can never be committed.
+    pub(crate) condemned: Vec<(usize, Refusal)>,
+    /// Items whose guard failed; they have to be loaded for the next decision.
+    pub(crate) guarded: HashSet<ItemKey>,
+    /// A transaction of several records was refused as invalid: find out whose fault it is.
+    pub(crate) isolate: bool,
+    pub(crate) effort: Effort,
+}
+
+/// What the commits of an attempt share.
+pub(crate) struct Committer<'a, S, D, T> {
+    pub(crate) transactor: Transactor<'a, S, T>,
+    pub(crate) dead_letters: &'a D,
+    /// Unique to the invocation and the attempt.
+    pub(crate) name: String,
+}
+
+impl<S: Store, D: DeadLetters, T: Timer> Committer<'_, S, D, T> {
+    /// Commits chains side by side. `letter` writes the dead letter of a planned record.
+    pub(crate) async fn commit_all<E: Sync>(
+        &self,
+        chains: Vec<Chain>,
+        entries: &[Entry<E>],
+        letter: impl Fn(&Planned, &Entry<E>) -> Option<DeadLetter> + Sync,
+    ) -> Vec<ChainEnd> {
+        let letter = &letter;
+        let runs: Vec<_> = chains
+            .into_iter()
+            .enumerate()
+            .map(|(number, chain)| async move {
+                let letter = |planned: &Planned| letter(planned, entries.get(planned.index)?);
+                self.commit_chain(number, chain, letter).await
+            })
+            .collect();
+        stream::iter(runs)
+            .buffer_unordered(CHAINS_IN_FLIGHT_MAX)
+            .collect()
+            .await
+    }
+
+    async fn commit_chain(
+        &self,
+        number: usize,
+        chain: Chain,
+        letter: impl Fn(&Planned) -> Option<DeadLetter>,
+    ) -> ChainEnd {
+        let mut end = ChainEnd::default();
+        for (position, step) in chain.into_iter().enumerate() {
+            let unsent = self.send_letters(&step, &letter, &mut end.effort).await;
+            if !unsent.is_empty() {
+                end.unfinished.extend(unsent);
+                break;
+            }
+            let name = format!("{}-{number}-{position}", self.name);
+            match self
+                .transactor
+                .commit(&step.writes, &name, &mut end.effort)
+                .await
+            {
+                Ok(()) => end.committed.extend(step.planned),
+                Err(reason) => {
+                    end.stop(&step, reason);
+                    break;
+                }
+            }
+        }
+        end
+    }
+
+    /// Sends a step's dead letters; those records whose letters could not be sent, and why.
+    async fn send_letters(
+        &self,
+        step: &Step,
+        letter: impl Fn(&Planned) -> Option<DeadLetter>,
+        effort: &mut Effort,
+    ) -> Vec<(usize, Refusal)> {
+        let with_letters = step.planned.iter().filter(|planned| planned.letter);
+        let (indexes, letters): (Vec<usize>, Vec<DeadLetter>) = with_letters
+            .filter_map(|planned| Some((planned.index, letter(planned)?)))
+            .unzip();
+        if letters.is_empty() {
+            return Vec::new();
+        }
+        effort.dead_letter_sends += 1;
+        let Transactor {
+            timer, deadline, ..
+        } = self.transactor;
+        let Ok(results) = deadline
+            .limit(timer, self.dead_letters.send(&letters))
+            .await
+        else {
+            let refusal = Refusal::new("deadline", "no time was left to send its dead letter");
+            return indexes
+                .into_iter()
+                .map(|index| (index, refusal.clone()))
+                .collect();
+        };
+        let mut results = results.into_iter();
+        let outcome = indexes
+            .into_iter()
+            .filter_map(|index| match results.next() {
+                Some(Ok(())) => None,
+                Some(Err(error)) => Some((index, Refusal::of(error.code(), &error))),
+                None => Some((
+                    index,
+                    Refusal::new("dead_letter_unsent", "the queue gave no answer"),
+                )),
+            });
+        outcome.collect()
+    }
+}
+
+impl ChainEnd {
+    fn stop(&mut self, step: &Step, reason: NotCommitted) {
+        match (reason, step.planned.as_slice()) {
+            (NotCommitted::Changed { guarded }, _) => self.guarded.extend(guarded),
+            (NotCommitted::Unfinished(refusal), planned) => {
+                let indexes = planned.iter().map(|planned| planned.index);
+                self.unfinished
+                    .extend(indexes.map(|index| (index, refusal.clone())));
+            }
+            (NotCommitted::Invalid(message), [alone]) => {
+                let refusal = Refusal::new("store_refused", message);
+                match alone.fate {
+                    Fate::Applied => self.condemned.push((alone.index, refusal)),
+                    // Its marks are all that it writes: if even they are refused, an operator is needed.
+                    Fate::Duplicate
+                    | Fate::Ignored
+                    | Fate::Parked
+                    | Fate::DeadLettered(_)
+                    | Fate::Unfinished(_) => self.unfinished.push((alone.index, refusal)),
+                }
+            }
+            (NotCommitted::Invalid(_), _) => self.isolate = true,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Dead letters: a failed record with everything that is needed to understand it and to put it back.
+//!
+//! How a letter travels is the adapter's business. The engine only writes it down.
+
+use event_schema::{Event, Timestamp};
+use msk_event::Position;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::batch::Entry;
+use crate::record::sha256_hex;
+use crate::rejection::Refusal;
+
+/// A record that could not be processed.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadLetter {
+    /// Made from function, position and record timestamp: a letter that is sent twice can be listed once.
+    pub id: Uuid,
+    /// The function that refused the record.
+    pub function: &'static str,
+    /// The stable word for the cause.
+    pub code: &'static str,
+    /// The message and every cause behind it, outermost first.
+    pub causes: Vec<String>,
+    /// How often the record was tried.
+    pub attempts: u32,
+    /// When it failed first.
+    pub first_failed_at: Timestamp,
+    /// When it failed last.
+    pub last_failed_at: Timestamp,
+    /// The event's type, as far as it is known.
+    pub event_type: Option<String>,
+    /// The version of the event's schema that the function was built with.
+    pub schema_version: String,
+    /// The version of the function's code.
+    pub code_version: String,
+    /// The W3C `traceparent` of the record.
+    pub trace_id: Option<String>,
+    /// SHA-256 of the ordering key, so that letters of one key can be found without showing it.
+    pub key_hash: Option<String>,
+    /// The cluster, as it appears in stored keys.
+    pub cluster: String,
+    /// Where the record lies, as far as that could be read.
+    pub position: Option<LetterPosition>,
+    /// The key of the `records` object under which Lambda delivered it.
+    pub topic_partition: String,
+    /// The record as Lambda delivered it: key, value, headers, position.
+    pub record: Box<RawValue>,
+}
+
+/// A position as it is written into a letter.
+#[derive(Clone, Debug, Serialize)]
+pub struct LetterPosition {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+impl From<&Position> for LetterPosition {
+    fn from(position: &Position) -> Self {
+        Self {
+            topic: position.topic.clone(),
+            partition: position.partition,
+            offset: position.offset,
+        }
+    }
+}
+
+/// Who writes a letter.
+pub(crate) struct Origin<'a> {
+    pub(crate) function: &'static str,
+    pub(crate) cluster: &'a str,
+    pub(crate) code_version: &'a str,
+}
+
+/// How often a record was tried, and when it failed.
+#[derive(Clone, Copy)]
+pub(crate) struct Failures {
+    pub(crate) attempts: u32,
+    pub(crate) first_at: Timestamp,
+    pub(crate) last_at: Timestamp,
+}
+
+impl Origin<'_> {
+    pub(crate) fn letter<E: Event>(
+        &self,
+        entry: &Entry<E>,
+        refusal: &Refusal,
+        failures: Failures,
+    ) -> DeadLetter {
+        let position = entry.position.as_ref();
+        let (function, cluster) = (self.function, self.cluster);
+        DeadLetter {
+            id: letter_id(function, cluster, position, entry.timestamp_ms, &entry.raw),
+            function,
+            code: refusal.code,
+            causes: refusal.chain.clone(),
+            attempts: failures.attempts,
+            first_failed_at: failures.first_at,
+            last_failed_at: failures.last_at,
+            event_type: entry.event_type.clone(),
+            schema_version: E::SPEC.schema_version.to_string(),
+            code_version: self.code_version.to_owned(),
+            trace_id: entry.traceparent.clone(),
+            key_hash: entry
+                .ordering_key
+                .as_ref()
+                .map(|key| sha256_hex(key.as_bytes())),
+            cluster: cluster.to_owned(),
+            position: position.map(Into::into),
+            topic_partition: entry.topic_partition.clone(),
+            record: raw_record(&entry.raw),
+        }
+    }
+}
+
+/// The id of the letter that `function` writes for this record, however often it does.
+fn letter_id(
+    function: &str,
+    cluster: &str,
+    position: Option<&Position>,
+    timestamp_ms: Option<i64>,
+    raw: &str,
+) -> Uuid {
+    let name = match position {
+        Some(Position {
+            topic,
+            partition,
+            offset,
+        }) => {
+            // A topic that is made again has the same offsets with other timestamps.
+            let timestamp = timestamp_ms.unwrap_or(-1);
+            format!("{function}\n{cluster}/{topic}/{partition}/{offset}@{timestamp}")
+        }
+        None => format!("{function}\n{cluster}\n{raw}"),
+    };
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+}
+
+/// The record's JSON as it was delivered; a JSON string of it should it not be valid JSON after all.
+fn raw_record(raw: &str) -> Box<RawValue> {
+    RawValue::from_string(raw.to_owned())
+        .or_else(|_not_json| serde_json::value::to_raw_value(raw))
+        .unwrap_or_else(|_unreachable| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_sent_twice_has_one_id_and_a_topic_made_again_has_another() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 1,
+            offset: 2,
+        };
+        let id = |timestamp| letter_id("f", "c", Some(&position), Some(timestamp), "{}");
+        assert_eq!(id(5), id(5));
+        assert_ne!(id(5), id(6));
+    }
+
+    #[test]
+    fn a_record_is_kept_as_it_was_delivered() {
+        assert_eq!(raw_record(r#"{ "a":1 }"#).get(), r#"{ "a":1 }"#);
+        assert_eq!(raw_record("not json").get(), r#""not json""#);
+    }
+}

@@ -1,0 +1,250 @@
+//! Marks: what every finished record leaves behind, so that nothing else finishes it again.
+//!
+//! Two kinds: a marker item for each record (deduplication by event id), and a fence item for each
+//! partition (deduplication by position). Both live in the `state` table, scoped by the function's name.
+
+use event_schema::Timestamp;
+use msk_event::Position;
+use serde_json::{Value, json};
+
+use crate::store::{Body, ItemKey, Stored};
+
+/// The logical name of the table of markers, fences, leases, parked keys and their rows.
+pub const STATE_TABLE: &str = "state";
+
+const FENCE_SORT: &str = "fence";
+
+/// How a record was finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Its effects are committed.
+    Applied,
+    /// It is in the dead-letter queue.
+    DeadLettered,
+    /// It waits in the store behind a dead letter of its key.
+    Parked,
+}
+
+impl Mark {
+    /// The word that is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::DeadLettered => "dead_lettered",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// The marker's key of an event.
+pub(crate) fn event_marker(function: &str, event_id: &str) -> ItemKey {
+    state_key(format!("{function}#event#{event_id}"), "mark")
+}
+
+/// The marker's key of a record that is known by its position alone.
+pub(crate) fn position_marker(function: &str, cluster: &str, position: &Position) -> ItemKey {
+    let Position {
+        topic,
+        partition,
+        offset,
+    } = position;
+    state_key(
+        format!("{function}#position#{cluster}/{topic}/{partition}/{offset}"),
+        "mark",
+    )
+}
+
+pub(crate) fn fence_key(function: &str, cluster: &str, position: &Position) -> ItemKey {
+    let Position {
+        topic, partition, ..
+    } = position;
+    state_key(
+        format!("{function}#fence#{cluster}/{topic}/{partition}"),
+        FENCE_SORT,
+    )
+}
+
+pub(crate) fn is_fence(key: &ItemKey) -> bool {
+    key.table == STATE_TABLE && key.sort == FENCE_SORT
+}
+
+pub(crate) fn state_key(partition: String, sort: impl Into<String>) -> ItemKey {
+    ItemKey {
+        table: STATE_TABLE,
+        partition,
+        sort: sort.into(),
+    }
+}
+
+/// What a marker item holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Marker<'a> {
+    pub(crate) mark: Mark,
+    pub(crate) payload_sha256: &'a str,
+    pub(crate) position: &'a Position,
+    pub(crate) at: Timestamp,
+    pub(crate) kept_seconds: i64,
+}
+
+impl Marker<'_> {
+    pub(crate) fn body(&self) -> Body {
+        body(json!({
+            "mark": self.mark.as_str(),
+            "payload_sha256": self.payload_sha256,
+            "topic": self.position.topic,
+            "partition": self.position.partition,
+            "offset": self.position.offset,
+            "at": self.at.to_string(),
+            "expires_at": self.at.as_ms() / 1_000 + self.kept_seconds,
+        }))
+    }
+}
+
+/// Whether a stored marker was made by a record with this payload.
+pub(crate) fn marker_has_payload(marker: &Stored, payload_sha256: &str) -> bool {
+    marker.body.get("payload_sha256").and_then(Value::as_str) == Some(payload_sha256)
+}
+
+/// How far a partition is finished.
+///
+/// Commits move it forward only: it is written under its version, and a record at or below it is a
+/// duplicate, with one exception. A topic that was deleted and made again starts over at offset 0; a
+/// record at or below the fence whose timestamp is above every timestamp seen cannot have been seen, so it
+/// opens a new epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fence {
+    pub(crate) offset: i64,
+    pub(crate) timestamp_ms_max: i64,
+    pub(crate) epoch: i64,
+}
+
+/// What the fence says of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// At or below the fence: finished before.
+    Finished,
+    /// Above the fence, which then stands here.
+    Next(Fence),
+    /// Of a topic that was made again; the fence then stands here, in a new epoch.
+    NewEpoch(Fence),
+}
+
+impl Fence {
+    /// Before the first record of a partition.
+    pub(crate) const START: Self = Self {
+        offset: -1,
+        timestamp_ms_max: -1,
+        epoch: 0,
+    };
+
+    pub(crate) fn read(stored: Option<&Stored>) -> Option<Self> {
+        let Some(stored) = stored else {
+            return Some(Self::START);
+        };
+        let field = |name: &str| stored.body.get(name).and_then(Value::as_i64);
+        Some(Self {
+            offset: field("offset")?,
+            timestamp_ms_max: field("timestamp_ms_max")?,
+            epoch: field("epoch")?,
+        })
+    }
+
+    pub(crate) fn body(self, at: Timestamp) -> Body {
+        body(json!({
+            "offset": self.offset,
+            "timestamp_ms_max": self.timestamp_ms_max,
+            "epoch": self.epoch,
+            "at": at.to_string(),
+        }))
+    }
+
+    pub(crate) fn pass(self, offset: i64, timestamp_ms: Option<i64>) -> Passage {
+        let timestamp_ms_max = self.timestamp_ms_max.max(timestamp_ms.unwrap_or(-1));
+        let moved = Self {
+            offset,
+            timestamp_ms_max,
+            epoch: self.epoch,
+        };
+        if offset > self.offset {
+            Passage::Next(moved)
+        } else if timestamp_ms.is_some_and(|timestamp| timestamp > self.timestamp_ms_max) {
+            Passage::NewEpoch(Self {
+                epoch: self.epoch + 1,
+                ..moved
+            })
+        } else {
+            Passage::Finished
+        }
+    }
+}
+
+pub(crate) fn body(value: Value) -> Body {
+    match value {
+        Value::Object(body) => body,
+        // Only ever called with an object literal; anything else would be an empty item.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Body::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fence_lets_each_offset_pass_once() {
+        let fence = Fence::START;
+        let Passage::Next(fence) = fence.pass(0, Some(10)) else {
+            panic!("the first record passes")
+        };
+        assert_eq!(fence.pass(0, Some(10)), Passage::Finished);
+        assert!(matches!(fence.pass(1, Some(10)), Passage::Next(_)));
+    }
+
+    #[test]
+    fn a_newer_record_below_the_fence_opens_a_new_epoch() {
+        let fence = Fence {
+            offset: 100,
+            timestamp_ms_max: 1_000,
+            epoch: 0,
+        };
+        let Passage::NewEpoch(opened) = fence.pass(0, Some(1_001)) else {
+            panic!("a new epoch")
+        };
+        assert_eq!(
+            opened,
+            Fence {
+                offset: 0,
+                timestamp_ms_max: 1_001,
+                epoch: 1
+            }
+        );
+    }
+
+    #[test]
+    fn an_older_or_undated_record_below_the_fence_is_a_duplicate() {
+        let fence = Fence {
+            offset: 100,
+            timestamp_ms_max: 1_000,
+            epoch: 0,
+        };
+        assert_eq!(fence.pass(100, Some(1_000)), Passage::Finished);
+        assert_eq!(fence.pass(50, None), Passage::Finished);
+    }
+
+    #[test]
+    fn a_fence_survives_storage() {
+        let fence = Fence {
+            offset: 7,
+            timestamp_ms_max: 8,
+            epoch: 9,
+        };
+        let stored = Stored {
+            version: 1,
+            body: fence.body(Timestamp::from_ms(0)),
+        };
+        assert_eq!(Fence::read(Some(&stored)), Some(fence));
+    }
+}

@@ -1,0 +1,252 @@
+//! Events to publish, as rows that are written in the transaction of the effects that they tell of.
+//!
+//! A row holds the events of one transaction for one lane, in order; a lane is a topic and a share of its
+//! keys. Publishing the rows to Kafka is the relay's work.
+
+use event_schema::{EventSpec, Timestamp};
+use serde_json::{Value, json};
+
+use crate::store::{Body, Change, Expect, ItemKey, Write};
+
+/// The logical name of the outbox table.
+pub const OUTBOX_TABLE: &str = "outbox";
+/// Events that one row may hold.
+pub const ROW_EVENTS_MAX: usize = 64;
+/// Bytes of events that one row may hold, unless a single event is larger.
+pub const ROW_BYTES_MAX: usize = 128_000;
+/// Bytes of one event to publish; a row of its own must fit an item.
+pub const EVENT_BYTES_MAX: usize = 350_000;
+
+/// An event on its way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) lane: Lane,
+    pub(crate) key: Option<String>,
+    body: Value,
+    bytes: usize,
+}
+
+/// A topic and a share of its keys: what keeps its order on the way to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Lane {
+    pub(crate) topic: &'static str,
+    pub(crate) number: u32,
+}
+
+impl Outgoing {
+    pub(crate) fn new(
+        spec: &EventSpec,
+        id: &str,
+        key: Option<String>,
+        value: &str,
+        now: Timestamp,
+        traceparent: Option<&str>,
+    ) -> Self {
+        // An event without a key may take any lane; its id spreads such events evenly.
+        let lane_key = key.as_deref().unwrap_or(id);
+        let lanes = spec.outbox_lanes.max(1);
+        let lane = Lane {
+            topic: spec.topic,
+            number: murmur2(lane_key.as_bytes()) % lanes,
+        };
+        let bytes = value.len() + id.len() + key.as_ref().map_or(0, String::len) + 128;
+        let body = json!({
+            "event_id": id,
+            "event_type": spec.event_type,
+            "key": key,
+            "timestamp": now.to_string(),
+            "traceparent": traceparent,
+            "value": value,
+        });
+        Self {
+            lane,
+            key,
+            body,
+            bytes,
+        }
+    }
+}
+
+/// The rows of one lane in one transaction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LaneRows(Vec<Row>);
+
+#[derive(Clone, Debug, Default)]
+struct Row {
+    events: Vec<Value>,
+    bytes: usize,
+}
+
+impl LaneRows {
+    /// Appends an event; whether that took a new row.
+    pub(crate) fn push(&mut self, outgoing: Outgoing) -> bool {
+        if let Some(row) = self
+            .0
+            .last_mut()
+            .filter(|row| has_room(row.events.len(), row.bytes, &outgoing))
+        {
+            row.bytes += outgoing.bytes;
+            row.events.push(outgoing.body);
+            return false;
+        }
+        self.0.push(Row {
+            events: vec![outgoing.body],
+            bytes: outgoing.bytes,
+        });
+        true
+    }
+
+    /// How many new rows these events would take.
+    pub(crate) fn new_rows_for<'a>(&self, events: impl Iterator<Item = &'a Outgoing>) -> usize {
+        let mut open = self.0.last().map(|row| (row.events.len(), row.bytes));
+        let mut new_rows = 0;
+        for outgoing in events {
+            match &mut open {
+                Some((count, bytes)) if has_room(*count, *bytes, outgoing) => {
+                    *count += 1;
+                    *bytes += outgoing.bytes;
+                }
+                Some(_) | None => {
+                    new_rows += 1;
+                    open = Some((1, outgoing.bytes));
+                }
+            }
+        }
+        new_rows
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(|row| row.bytes).sum()
+    }
+
+    /// The rows as writes. `order` sorts after every earlier transaction's of the lane.
+    pub(crate) fn writes(&self, lane: &Lane, order: &str) -> Vec<Write> {
+        let rows = self.0.iter().enumerate();
+        rows.map(|(n, row)| Write {
+            key: ItemKey {
+                table: OUTBOX_TABLE,
+                partition: format!("{}#{}", lane.topic, lane.number),
+                sort: format!("{order}-{n:03}"),
+            },
+            expect: Expect::Absent,
+            change: Change::Put(row.body(lane.topic)),
+        })
+        .collect()
+    }
+}
+
+impl Row {
+    fn body(&self, topic: &str) -> Body {
+        let mut body = Body::new();
+        body.insert("topic".to_owned(), Value::from(topic));
+        body.insert("events".to_owned(), Value::Array(self.events.clone()));
+        body
+    }
+}
+
+fn has_room(events: usize, bytes: usize, outgoing: &Outgoing) -> bool {
+    events < ROW_EVENTS_MAX && bytes + outgoing.bytes <= ROW_BYTES_MAX
+}
+
+/// Kafka's default partitioner hash (`org.apache.kafka.common.utils.Utils.murmur2`), made positive as the
+/// partitioner does.
+pub(crate) fn murmur2(bytes: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    const SEED: u32 = 0x9747_b28c;
+    const R: u32 = 24;
+    // Kafka's hash works on 32-bit lengths; a longer key cannot be produced.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let mut hash = SEED ^ length;
+    let (words, rest) = bytes.as_chunks::<4>();
+    for word in words {
+        let mut k = u32::from_le_bytes(*word).wrapping_mul(M);
+        k ^= k >> R;
+        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
+    }
+    if !rest.is_empty() {
+        let tail = rest
+            .iter()
+            .rev()
+            .fold(0_u32, |tail, byte| (tail << 8) | u32::from(*byte));
+        hash = (hash ^ tail).wrapping_mul(M);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(M);
+    (hash ^ (hash >> 15)) & 0x7fff_ffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of `UtilsTest.testMurmur2` in Apache Kafka.
+    #[test]
+    fn murmur2_agrees_with_apache_kafka() {
+        let vectors: [(&[u8], i32); 6] = [
+            (b"21", -973_932_308),
+            (b"foobar", -790_332_482),
+            (b"a-little-bit-long-string", -985_981_536),
+            (b"a-little-bit-longer-string", -1_486_304_829),
+            (
+                b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
+                -58_897_971,
+            ),
+            (b"abc", 479_470_107),
+        ];
+        for (key, expected) in vectors {
+            assert_eq!(murmur2(key), expected.cast_unsigned() & 0x7fff_ffff);
+        }
+    }
+
+    fn outgoing(bytes: usize) -> Outgoing {
+        let lane = Lane {
+            topic: "t",
+            number: 0,
+        };
+        Outgoing {
+            lane,
+            key: None,
+            body: Value::Null,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_row_is_full_at_its_number_of_events() {
+        let mut rows = LaneRows::default();
+        let new_rows = (0..=ROW_EVENTS_MAX)
+            .filter(|_| rows.push(outgoing(1)))
+            .count();
+        assert_eq!(new_rows, 2);
+    }
+
+    #[test]
+    fn a_row_is_full_at_its_bytes_but_takes_a_single_larger_event() {
+        let mut rows = LaneRows::default();
+        assert!(rows.push(outgoing(ROW_BYTES_MAX + 1)));
+        assert!(rows.push(outgoing(ROW_BYTES_MAX)));
+        assert!(rows.push(outgoing(1)));
+        assert!(!rows.push(outgoing(1)));
+    }
+
+    #[test]
+    fn rows_of_a_lane_sort_in_the_order_of_their_events() {
+        let mut rows = LaneRows::default();
+        for _ in 0..3 {
+            rows.push(outgoing(ROW_BYTES_MAX));
+        }
+        let sorts: Vec<_> = rows
+            .writes(
+                &Lane {
+                    topic: "t",
+                    number: 1,
+                },
+                "0001",
+            )
+            .into_iter()
+            .map(|write| write.key.sort)
+            .collect();
+        assert!(sorts.is_sorted());
+        assert_eq!(sorts.len(), 3);
+    }
+}

@@ -1,0 +1,122 @@
+//! A decoded record as a handler sees it, and the names under which the engine knows it.
+
+use event_schema::{EventId, Timestamp};
+use msk_event::Position;
+use sha2::{Digest, Sha256};
+
+/// Longest ordering key that is used as it is; a longer one is replaced by its hash.
+const ORDERING_KEY_BYTES_MAX: usize = 512;
+
+/// One record with its event decoded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Record<E> {
+    /// The event.
+    pub event: E,
+    /// The event's id; always there for a handler with [`crate::Dedup::EventId`].
+    pub event_id: Option<EventId>,
+    /// When the event happened: its own timestamp, else the record's, else the invocation's.
+    pub timestamp: Timestamp,
+    /// Where the record lies in Kafka.
+    pub position: Position,
+    /// What orders it: the record's Kafka key, else the key that the event itself names.
+    pub ordering_key: Option<String>,
+    /// The W3C `traceparent` header.
+    pub traceparent: Option<String>,
+    pub(crate) source: Source,
+}
+
+/// The stable name of a record, from which the ids of what it causes are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source(String);
+
+impl Source {
+    pub(crate) fn of(event_id: Option<&EventId>, cluster: &str, position: &Position) -> Self {
+        Self(event_id.map_or_else(
+            || {
+                format!(
+                    "{cluster}/{}/{}/{}",
+                    position.topic, position.partition, position.offset
+                )
+            },
+            |id| format!("id/{}", id.as_ref()),
+        ))
+    }
+
+    /// The id of the `n`th thing that `function` makes of this record: the same each time it is decided.
+    pub(crate) fn derived_id(&self, function: &str, n: usize) -> uuid::Uuid {
+        let name = format!("{function}\n{}\n{n}", self.0);
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
+    }
+}
+
+/// The ordering key of a record: its Kafka key where it has one, because that is what chose its partition.
+///
+/// Falling back to the event's own key keeps order for producers that send no Kafka key, as far as
+/// records lie in one partition.
+pub(crate) fn ordering_key(kafka_key: Option<&[u8]>, event_key: Option<String>) -> Option<String> {
+    let key = match kafka_key {
+        Some(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.is_empty() => text.to_owned(),
+            Ok(_) | Err(_) => format!("sha256:{}", sha256_hex(bytes)),
+        },
+        None => event_key?,
+    };
+    if key.len() <= ORDERING_KEY_BYTES_MAX {
+        return Some(key);
+    }
+    Some(format!("sha256:{}", sha256_hex(key.as_bytes())))
+}
+
+/// The lower-case hexadecimal SHA-256 of some bytes.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            write!(hex, "{byte:02x}").unwrap_or_default();
+            hex
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kafka_key_comes_before_the_event_key() {
+        assert_eq!(
+            ordering_key(Some(b"k"), Some("e".into())).as_deref(),
+            Some("k")
+        );
+        assert_eq!(ordering_key(None, Some("e".into())).as_deref(), Some("e"));
+        assert_eq!(ordering_key(None, None), None);
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_or_too_long_is_hashed() {
+        assert!(
+            ordering_key(Some(&[0xff]), None)
+                .unwrap()
+                .starts_with("sha256:")
+        );
+        let long = vec![b'k'; ORDERING_KEY_BYTES_MAX + 1];
+        assert!(ordering_key(Some(&long), None).unwrap().len() < 80);
+    }
+
+    #[test]
+    fn a_derived_id_depends_on_function_source_and_number() {
+        let position = |offset| Position {
+            topic: "t".into(),
+            partition: 0,
+            offset,
+        };
+        let a = Source::of(None, "c", &position(1));
+        let b = Source::of(None, "c", &position(2));
+        assert_eq!(a.derived_id("f", 0), a.derived_id("f", 0));
+        assert_ne!(a.derived_id("f", 0), a.derived_id("f", 1));
+        assert_ne!(a.derived_id("f", 0), b.derived_id("f", 0));
+        assert_ne!(a.derived_id("f", 0), a.derived_id("g", 0));
+    }
+}
