@@ -1,8 +1,8 @@
 //! The dead-letter queue on SQS: letters as messages, in as few calls as they fit.
 //!
-//! Each entry's result is read, so that one refused letter leaves one record unfinished. The SDK's own retries
-//! are on: a letter that is sent twice carries the same id. It keeps nothing anywhere else: a letter that is too
-//! large even compressed is reported, not cut.
+//! Each entry's result is read, so that one refused letter leaves one record unfinished.
+//! The SDK's own retries are on: a letter that is sent twice carries the same id.
+//! It keeps nothing anywhere else: a letter that is too large even compressed is reported, not cut.
 
 mod document;
 mod packing;

@@ -1,7 +1,7 @@
 //! Running a handler as a Lambda function: settings, telemetry, clients, engine, and the runtime's loop.
 //!
-//! This is all that a function's `main.rs` calls. It holds no rules about records: a payload goes to the engine as
-//! it came, and the engine's answer goes back.
+//! This is all that a function's `main.rs` calls. It holds no rules about records: a payload goes to the
+//! engine as it came, and the engine's answer goes back.
 
 use std::error::Error;
 use std::fmt;
@@ -22,6 +22,9 @@ use serde_json::value::RawValue;
 use crate::settings::{Settings, SettingsError, runtime_problems};
 use crate::telemetry::{self, BatchReport};
 use crate::{DynamoStore, SqsDeadLetters, SystemTimer};
+
+/// The longest time that Lambda gives an invocation, in milliseconds (5,400 s, esm-spec §2.1).
+const INVOCATION_MS_MAX: u64 = 5_400_000;
 
 /// Why a function could not start, or had to end.
 ///
@@ -145,10 +148,9 @@ async fn invoke<P: Processor>(
 ) -> Result<BatchResponse, InvocationError> {
     let started = Instant::now();
     let (payload, context) = event.into_parts();
-    let deadline_ms = i64::try_from(context.deadline).unwrap_or(i64::MAX);
     let invocation = Invocation {
         request_id: context.request_id,
-        deadline: Timestamp::from_ms(deadline_ms),
+        deadline: deadline(context.deadline, SystemTimer.now()),
     };
     // Boxed: the engine's future nests so deep that a function's `main` would not compile otherwise.
     let processing: BoxFuture<'_, _> =
@@ -171,6 +173,18 @@ async fn invoke<P: Processor>(
         Answer::Respond(response) => Ok(response),
         Answer::Fail { unfinished, code } => Err(InvocationError::Unfinished { unfinished, code }),
     }
+}
+
+/// When the invocation ends, from the header `Lambda-Runtime-Deadline-Ms`.
+///
+/// It is an instant in milliseconds since 1970 ("Using the Lambda runtime API", AWS Lambda guide). `cargo
+/// lambda watch` sends the time that is left instead; what no instant of today can be is read as that.
+fn deadline(header_ms: u64, now: Timestamp) -> Timestamp {
+    let ms = i64::try_from(header_ms).unwrap_or(i64::MAX);
+    if header_ms <= INVOCATION_MS_MAX {
+        return Timestamp::from_ms(now.as_ms().saturating_add(ms));
+    }
+    Timestamp::from_ms(ms)
 }
 
 /// Why an invocation fails, so that Lambda delivers its whole batch again.

@@ -133,7 +133,7 @@ impl System {
     }
 }
 
-fn charge(offset: i64, user: &str, amount: Value) -> KafkaRecord {
+fn charge(offset: i64, user: &str, amount: &Value) -> KafkaRecord {
     let value = json!({
         "event_id": format!("e-{offset}"), "event_type": "balance.charged", "schema_version": "1.0",
         "user_id": user, "amount": amount,
@@ -151,9 +151,9 @@ fn payload(records: &[KafkaRecord]) -> Vec<u8> {
 async fn a_function_applies_each_record_once_and_puts_aside_what_it_cannot() {
     let system = System::start(&[]).await;
     let records = [
-        charge(0, "u-1", json!(10)),
-        charge(1, "u-1", json!("not money")),
-        charge(2, "u-1", json!(5.5)),
+        charge(0, "u-1", &json!(10)),
+        charge(1, "u-1", &json!("not money")),
+        charge(2, "u-1", &json!(5.5)),
     ];
     for _ in 0..2 {
         let answer = system.invoke(payload(&records)).await;
@@ -203,7 +203,7 @@ async fn unfinished_records_are_named_or_fail_the_invocation() {
             ("PARTIAL_BATCH_RESPONSE", partial),
         ];
         let system = System::start(&missing).await;
-        let answer = system.invoke(payload(&[charge(7, "u-1", json!(1))])).await;
+        let answer = system.invoke(payload(&[charge(7, "u-1", &json!(1))])).await;
         let body: Value = serde_json::from_slice(&answer.payload).unwrap();
         assert_eq!(answer.is_success(), named, "{body}");
         if named {
@@ -240,14 +240,14 @@ async fn a_payload_that_is_no_kafka_event_fails_the_invocation() {
 async fn payloads_do_not_appear_in_logs_at_any_level() {
     let system = System::start(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")]).await;
     let answer = system
-        .invoke(payload(&[charge(0, "someone-private", json!(1))]))
+        .invoke(payload(&[charge(0, "someone-private", &json!(1))]))
         .await;
     assert!(answer.is_success());
     system
         .line(|line| line.contains("a batch was processed"))
         .await;
     // The record's value, as it travels.
-    let value = charge(0, "someone-private", json!(1)).to_json()["value"]
+    let value = charge(0, "someone-private", &json!(1)).to_json()["value"]
         .as_str()
         .unwrap()
         .to_owned();

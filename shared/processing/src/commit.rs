@@ -8,13 +8,15 @@ use futures_util::{StreamExt, stream};
 
 use crate::batch::{Entry, Fate};
 use crate::dead_letter::DeadLetter;
+use crate::loader::Loader;
 use crate::pack::{Chain, Step};
 use crate::plan::Planned;
 use crate::ports::{DeadLetters, Timer};
 use crate::rejection::Refusal;
 use crate::report::Effort;
-use crate::store::{ItemKey, Store};
+use crate::store::{Expect, ItemKey, Store};
 use crate::transact::{NotCommitted, Transactor};
+use crate::view::{Cache, Misses};
 
 /// Chains that are committed side by side.
 pub const CHAINS_IN_FLIGHT_MAX: usize = 8;
@@ -72,6 +74,10 @@ impl<S: Store, D: DeadLetters, T: Timer> Committer<'_, S, D, T> {
     ) -> ChainEnd {
         let mut end = ChainEnd::default();
         for (position, step) in chain.into_iter().enumerate() {
+            if let Err(reason) = self.still_stands(&step, &mut end.effort).await {
+                end.stop(&step, reason);
+                break;
+            }
             let unsent = self.send_letters(&step, &letter, &mut end.effort).await;
             if !unsent.is_empty() {
                 end.unfinished.extend(unsent);
@@ -91,6 +97,56 @@ impl<S: Store, D: DeadLetters, T: Timer> Committer<'_, S, D, T> {
             }
         }
         end
+    }
+
+    /// Looks once more, before a dead letter is sent, at what its refusal rests on.
+    ///
+    /// A zombie may have finished the record since its mark was loaded, and the handler then refused what it
+    /// saw of that. The mark would be refused in its turn, but the letter would be out.
+    async fn still_stands(&self, step: &Step, effort: &mut Effort) -> Result<(), NotCommitted> {
+        if !step.planned.iter().any(|planned| planned.letter) {
+            return Ok(());
+        }
+        let Transactor {
+            store,
+            timer,
+            deadline,
+        } = self.transactor;
+        let loader = Loader {
+            store,
+            timer,
+            deadline,
+            salt: &self.name,
+        };
+        let expecting = step
+            .writes
+            .iter()
+            .filter(|write| write.expect != Expect::Anything);
+        let keys = expecting.clone().map(|write| write.key.clone()).collect();
+        let mut cache = Cache::default();
+        let misses = Misses {
+            keys,
+            ..Misses::default()
+        };
+        loader
+            .load(misses, &mut cache, effort)
+            .await
+            .map_err(NotCommitted::Unfinished)?;
+        let mut stands = expecting.map(|write| {
+            let stored = cache.items.get(&write.key).and_then(Option::as_ref);
+            match write.expect {
+                Expect::Anything => true,
+                Expect::Absent => stored.is_none(),
+                Expect::Version(version) => stored.is_some_and(|item| item.version == version),
+            }
+        });
+        if stands.all(|stands| stands) {
+            return Ok(());
+        }
+        effort.conflicts += 1;
+        Err(NotCommitted::Changed {
+            guarded: Vec::new(),
+        })
     }
 
     /// Sends a step's dead letters; those records whose letters could not be sent, and why.

@@ -43,6 +43,7 @@ pub use engine::{
 pub use item::{Item, Key};
 pub use loader::{LOAD_TRIES_MAX, LOADS_IN_FLIGHT_MAX};
 pub use mark::{Mark, STATE_TABLE};
+pub use msk_event::EventError;
 pub use outbox::{EVENT_BYTES_MAX, OUTBOX_TABLE, ROW_BYTES_MAX, ROW_EVENTS_MAX};
 pub use park::{RECORD_ROWS_MAX, ROW_CHUNK_BYTES_MAX};
 pub use plan::ROUNDS_MAX;

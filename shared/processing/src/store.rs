@@ -89,11 +89,12 @@ pub struct Addition {
 /// What happens to one item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Nothing: the item is only held to what is expected of it.
+    /// Nothing: the item is only held to what is expected of it, which must not be [`Expect::Anything`].
     Check,
-    /// The body is replaced. The version becomes the expected one plus one, or 1 for an absent item.
+    /// The body is replaced. The version becomes the expected one plus one, or 1 for an absent item; with
+    /// [`Expect::Anything`] it would have none and is refused.
     Put(Body),
-    /// Fields are added to, and the version with them; an absent item comes into being.
+    /// Fields, at least one, are added to, and the version with them; an absent item comes into being.
     Add(Vec<Addition>),
     /// The item goes.
     Delete,

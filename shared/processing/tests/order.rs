@@ -1,5 +1,4 @@
-//! Once and in order, whatever others do meanwhile: duplicates, zombies, conflicts, lost answers, parking,
-//! topics that are made again.
+//! Once and in order, whatever others do meanwhile: duplicates, zombies, conflicts, lost answers.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -11,19 +10,18 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use common::{
-    Bench, Counter, Interposed, Parking, Positioned, Skipping, Verdict, activity, charge, charged,
-    code_of, named, outcomes, poison,
+    Bench, Counter, Interposed, Skipping, Verdict, charge, charged, code_of, named, outcomes,
+    run_by_hand,
 };
-use event_schema::Timestamp;
+use event_schema::events::BalanceCharged;
 use processing::{
-    Cancellation, Change, CommitError, Expect, Processed, Processor, Record, Rejection, Store as _,
+    Cancellation, Change, CommitError, Expect, Processor, Record, Rejection, Store as _,
     Transaction, Work, Write,
 };
 use serde_json::json;
-use testkit::{KafkaRecord, VirtualTimer, item_key};
+use testkit::{VirtualTimer, item_key};
 use tokio::sync::Notify;
 
 fn lost() -> CommitError {
@@ -48,29 +46,6 @@ fn set_balance(balance: i64, version: u64) -> Transaction {
     Transaction {
         token: format!("other-{version}"),
         writes: vec![write],
-    }
-}
-
-/// Runs an invocation whose clock moves only while it waits for it, however long its store takes.
-async fn run_by_hand(
-    bench: &Bench,
-    engine: &impl Processor,
-    request_id: &str,
-    records: &[KafkaRecord],
-) -> Processed {
-    let clock = async {
-        loop {
-            // A call that hangs has its deadline as the only sleeper, half a minute away.
-            for _ in 0..2_000 {
-                bench.timer.advance(Duration::from_millis(1));
-                tokio::task::yield_now().await;
-            }
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        processed = bench.run_as(engine, request_id, records) => processed,
-        () = clock => unreachable!("the clock never ends"),
     }
 }
 
@@ -363,195 +338,75 @@ async fn a_zombie_cannot_apply_what_its_successor_dead_lettered() {
     assert_eq!(bench.letters.letters().len(), 1);
 }
 
+/// A zombie commits between the loads of one round: the marks are seen as they were before it, the items
+/// as they are after it.
 #[tokio::test]
-async fn a_parked_key_holds_back_its_later_records() {
+async fn a_record_that_a_zombie_applied_meanwhile_is_no_dead_letter() {
     let bench = Bench::new();
-    let engine = bench.engine(Parking(charge));
-    let first = [
-        charged(0, "a", "1", 5),
-        poison(1, "1"),
-        charged(2, "b", "1", 7),
-    ];
-    assert_eq!(
-        outcomes(&bench.run_as(&engine, "first", &first).await),
-        "ADP"
-    );
-    let second = [charged(3, "c", "1", 1), charged(4, "d", "2", 9)];
-    assert_eq!(
-        outcomes(&bench.run_as(&engine, "second", &second).await),
-        "PA"
-    );
-    assert_eq!(bench.account("1").unwrap().history, [5]);
-    assert_eq!(bench.account("2").unwrap().history, [9]);
-    assert_eq!(
-        bench.codes(),
-        ["invalid_json"],
-        "the queue holds failures only"
-    );
-    let state = bench.store.table("state");
-    let rows: Vec<&str> = state
-        .iter()
-        .filter(|(key, _)| key.sort.starts_with("row#"))
-        .map(|(key, _)| key.sort.as_str())
-        .collect();
-    assert_eq!(rows.len(), 3, "the poison record and what waits behind it");
-    assert!(rows.is_sorted());
-    let flag = bench
-        .store
-        .item("state", "parking#key#user:1", "flag")
-        .unwrap();
-    assert_eq!((flag.version, &flag.body["parked"]), (2, &json!(3)));
-}
-
-#[tokio::test]
-async fn parking_twice_is_parking_once() {
-    let bench = Bench::new();
-    let engine = bench.engine(Parking(charge));
-    let records = [poison(0, "1"), charged(1, "b", "1", 7)];
-    bench.run_as(&engine, "first", &records).await;
-    let before = bench.store.items();
-    assert_eq!(
-        outcomes(&bench.run_as(&engine, "second", &records).await),
-        "UU"
-    );
-    assert_eq!(bench.store.items(), before);
-    assert_eq!(bench.letters.letters().len(), 1);
-}
-
-#[tokio::test]
-async fn a_parked_record_is_kept_whole_however_large() {
-    let bench = Bench::new();
-    let engine = bench.engine(Parking(charge));
-    let large = KafkaRecord::new(common::BALANCES, 0, 0)
-        .key("user:1")
-        .value("x".repeat(700_000));
-    let processed = bench.run(&engine, std::slice::from_ref(&large)).await;
-    assert_eq!(outcomes(&processed), "D");
-    let state = bench.store.table("state");
-    let whole: String = state
-        .iter()
-        .filter(|(key, _)| key.sort.starts_with("row#"))
-        .map(|(_, row)| row.body["record"].as_str().unwrap())
-        .collect();
-    let read = msk_event::Record::read(&whole).unwrap();
-    assert_eq!(read.value, large.value);
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "it has the shape of a handler")]
-fn count_each(
-    _: &Record<event_schema::events::UserActivityRecorded>,
-    work: &mut Work<'_>,
-) -> Result<(), Rejection> {
-    work.add::<Counter>("only", "count", 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_fence_costs_one_write_a_partition_and_drops_duplicates() {
-    let bench = Bench::new();
-    let engine = bench.engine(Positioned(count_each));
-    let records: Vec<_> = (0..1_000).map(|offset| activity(offset, "u")).collect();
-    let processed = bench.run_as(&engine, "first", &records).await;
-    assert_eq!(bench.count(), 1_000);
-    assert_eq!(
-        processed.effort.commit_calls, 1,
-        "the fence and the counter"
-    );
-    let again = bench.run_as(&engine, "second", &records[500..]).await;
-    assert_eq!(again.effort.commit_calls, 0);
-    assert_eq!(bench.count(), 1_000);
-}
-
-#[tokio::test]
-async fn behind_an_unfinished_record_nothing_of_its_partition_is_finished() {
-    let bench = Bench::new();
-    let engine = bench.engine(Positioned(|record: &Record<_>, work: &mut Work<'_>| {
-        if record.position.offset == 1 {
-            return Err(Rejection::transient(
-                "not_yet",
-                "what it waits for is not there",
+    let open_account = |record: &Record<BalanceCharged>, work: &mut Work<'_>| {
+        let user_id = record.event.user_id.to_string();
+        if work.get::<common::Account>(&user_id)?.is_some() {
+            return Err(Rejection::permanent(
+                "account_exists",
+                "it was opened before",
             ));
         }
-        work.add::<Counter>("only", "count", 1);
+        work.put(&common::Account {
+            user_id,
+            ..common::Account::default()
+        });
         Ok(())
-    }));
-    let records = [
-        activity(0, "a"),
-        activity(1, "b"),
-        activity(2, "c"),
-        activity(3, "d"),
-    ];
-    let processed = bench.run(&engine, &records).await;
-    assert_eq!(outcomes(&processed), "AFFF");
-    assert_eq!(named(&processed), [1, 2, 3]);
-    assert_eq!(bench.count(), 1);
-}
-
-#[tokio::test]
-async fn a_dead_letter_moves_the_fence_past_its_record() {
-    let bench = Bench::new();
-    let engine = bench.engine(Positioned(count_each));
-    let bad = KafkaRecord::new(common::ACTIVITIES, 0, 1).value("not json");
-    let records = [activity(0, "a"), bad, activity(2, "c")];
-    assert_eq!(
-        outcomes(&bench.run_as(&engine, "first", &records).await),
-        "ADA"
-    );
-    assert_eq!(
-        outcomes(&bench.run_as(&engine, "second", &records).await),
-        "UUU"
-    );
-    assert_eq!(bench.letters.letters().len(), 1);
-}
-
-#[tokio::test]
-async fn a_topic_that_was_made_again_loses_no_record() {
-    let bench = Bench::new();
-    let engine = bench.engine(Positioned(count_each));
-    let old: Vec<_> = (0..100).map(|offset| activity(offset, "u")).collect();
-    bench.run_as(&engine, "old", &old).await;
-    let later = |offset| Some(Timestamp::from_ms(1_800_000_000_000 + offset));
-    let new: Vec<_> = (0..50)
-        .map(|n| activity(n, "u").timestamp(later(n)))
-        .collect();
-    let processed = bench.run_as(&engine, "new", &new).await;
-    assert_eq!(processed.effort.new_epochs, 1);
-    assert_eq!(bench.count(), 150);
-    let again = bench.run_as(&engine, "again", &new).await;
-    assert_eq!(outcomes(&again), "U".repeat(50));
-    assert_eq!(bench.count(), 150);
-}
-
-#[tokio::test]
-async fn a_batch_of_the_old_topic_does_not_count_in_the_new_one() {
-    let bench = Bench::new();
-    let engine = bench.engine(Positioned(count_each));
-    bench
-        .run_as(&engine, "old", &[activity(0, "u"), activity(1, "u")])
-        .await;
-    let signal = Arc::new(Notify::new());
-    let gate = signal.clone();
-    let store = Interposed::new(&bench.store, move |number, _: &Transaction| match number {
-        0 => Verdict::Wait(gate.clone()),
-        _ => Verdict::Pass,
-    });
-    let asleep = Bench {
-        timer: VirtualTimer::manual(),
-        ..Bench::new()
     };
-    let zombie = asleep.engine_over(Positioned(count_each), store, bench.letters.clone());
-    let old_batch = [activity(2, "u"), activity(3, "u")];
-    let zombie_runs = run_by_hand(&asleep, &zombie, "zombie", &old_batch);
-    let successor_runs = async {
-        let later = Some(Timestamp::from_ms(1_800_000_000_000));
-        let new = [activity(0, "u").timestamp(later)];
-        let processed = bench.run_as(&engine, "new", &new).await;
-        signal.notify_one();
-        processed
+    let records = [charged(0, "a", "1", 5)];
+    let zombie = bench.engine(Skipping(open_account));
+    let payload = testkit::EventBuilder::new().records(&records).build();
+    let invocation = testkit::invocation("zombie", &bench.timer);
+    let store = RacedStore {
+        inner: bench.store.clone(),
+        race: std::sync::Mutex::new(Some(Box::new(move || {
+            let run = zombie.process(&payload, &invocation);
+            let processed = futures_util::FutureExt::now_or_never(run).unwrap().unwrap();
+            assert_eq!(outcomes(&processed), "A");
+        }))),
     };
-    let (zombie, successor) = tokio::join!(zombie_runs, successor_runs);
-    assert_eq!(outcomes(&successor), "A");
-    assert_eq!(outcomes(&zombie), "FF");
-    assert_eq!(code_of(&zombie.records[0].outcome), "epoch_changed");
-    assert_eq!(bench.count(), 3);
+    let successor = bench.engine_over(Skipping(open_account), store, bench.letters.clone());
+    let processed = bench.run_as(&successor, "next", &records).await;
+    assert_eq!(outcomes(&processed), "U");
+    assert!(bench.letters.letters().is_empty());
+}
+
+/// A store whose first load reads the marks, lets somebody else run, and reads the rest.
+struct RacedStore {
+    inner: testkit::MemoryStore,
+    race: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl processing::Store for RacedStore {
+    async fn load(
+        &self,
+        keys: &[processing::ItemKey],
+    ) -> Result<Vec<Option<processing::Stored>>, processing::StoreError> {
+        let before = self.inner.load(keys).await?;
+        let race = self.race.lock().unwrap().take();
+        if let Some(race) = race {
+            race();
+        }
+        let after = self.inner.load(keys).await?;
+        let is_mark = |key: &processing::ItemKey| key.table == processing::STATE_TABLE;
+        let both = keys.iter().zip(before.into_iter().zip(after));
+        Ok(both
+            .map(|(key, (before, after))| if is_mark(key) { before } else { after })
+            .collect())
+    }
+
+    async fn query(
+        &self,
+        query: &processing::Query,
+    ) -> Result<Vec<(processing::ItemKey, processing::Stored)>, processing::StoreError> {
+        self.inner.query(query).await
+    }
+
+    async fn commit(&self, transaction: &Transaction) -> Result<(), CommitError> {
+        self.inner.commit(transaction).await
+    }
 }

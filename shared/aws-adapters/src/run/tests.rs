@@ -1,3 +1,5 @@
+//! What Lambda is told of each way in which a batch may end.
+
 use processing::{Effort, Processed};
 
 use super::*;
@@ -92,4 +94,13 @@ fn what_main_prints_has_the_whole_chain() {
         format!("{error:?}"),
         "the Lambda runtime ended\ncaused by: the connection was lost"
     );
+}
+
+#[test]
+fn a_deadline_is_an_instant_or_what_is_left() {
+    let now = Timestamp::from_ms(1_795_256_130_123);
+    let instant = 1_795_256_160_123;
+    assert_eq!(deadline(instant, now).as_ms(), 1_795_256_160_123);
+    assert_eq!(deadline(600_000, now).as_ms(), 1_795_256_730_123);
+    assert_eq!(deadline(0, now), now);
 }

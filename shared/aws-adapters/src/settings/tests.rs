@@ -1,3 +1,5 @@
+//! Settings are heeded, and what is wrong with them is reported all at once.
+
 use super::*;
 
 const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/dead-letters";

@@ -129,7 +129,9 @@ fn read_version(attribute: Option<&AttributeValue>) -> u64 {
         .ok()
         .and_then(|version| version.parse().ok());
     version.unwrap_or_else(|| {
-        tracing::error!("an item's version attribute {VERSION} is no whole number: it was not written by the engine, and cannot be changed until that is corrected");
+        tracing::error!(
+            "an item's {VERSION} is no whole number: correct it, or it cannot be changed"
+        );
         0
     })
 }

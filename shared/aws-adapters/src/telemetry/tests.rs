@@ -1,3 +1,5 @@
+//! Lines and metrics say what happened, and nothing of the payload.
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

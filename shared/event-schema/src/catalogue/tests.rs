@@ -1,3 +1,5 @@
+//! The names and numbers of the catalogue keep their rules.
+
 use std::collections::BTreeSet;
 
 use super::*;

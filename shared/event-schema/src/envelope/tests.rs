@@ -1,3 +1,5 @@
+//! Values are read tolerantly, written canonically, and refused without being quoted.
+
 use super::*;
 use crate::{
     InvalidEvent,

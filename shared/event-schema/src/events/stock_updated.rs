@@ -1,6 +1,8 @@
 //! `stock.updated`: how much of a product is available now.
 //!
-//! It carries the state and its version, so that a reader that met a newer one ignores it.
+//! `delta` is exact and commutes: a reader that adds up the deltas of distinct events has the exact stock.
+//! `available` and `version` are the state as the producer's decision saw it; where several decisions change
+//! one product at the same moment, they may carry the same version.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,13 +15,13 @@ pub struct StockUpdated {
     /// The product.
     #[serde(alias = "productId")]
     pub product_id: ProductId,
-    /// How many can be ordered now.
+    /// How many can be ordered, as the producer saw it.
     #[serde(alias = "availableStock", alias = "stock")]
     pub available: u64,
     /// By how much that is more than before; less is negative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<i64>,
-    /// Counts the changes of this product's stock; readers ignore a version older than theirs.
+    /// Counts the changes of this product's stock; readers of `available` ignore a version older than theirs.
     pub version: u64,
     /// The order that changed it.
     #[serde(default, alias = "orderId", skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use event_schema::events::{BalanceCharged, OrderCreated, UserActivityRecorded};
 use processing::{
@@ -299,5 +300,28 @@ where
                 self.inner.commit(transaction).await
             }
         }
+    }
+}
+
+/// Runs an invocation whose clock moves only while it waits for it, however long its store takes.
+pub(crate) async fn run_by_hand(
+    bench: &Bench,
+    engine: &impl Processor,
+    request_id: &str,
+    records: &[KafkaRecord],
+) -> Processed {
+    let clock = async {
+        loop {
+            // A call that hangs has its deadline as the only sleeper, half a minute away.
+            for _ in 0..2_000 {
+                bench.timer.advance(Duration::from_millis(1));
+                tokio::task::yield_now().await;
+            }
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        processed = bench.run_as(engine, request_id, records) => processed,
+        () = clock => unreachable!("the clock never ends"),
     }
 }

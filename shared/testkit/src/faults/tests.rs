@@ -1,3 +1,5 @@
+//! Each fault has the answer and the effect that it promises.
+
 use std::time::Duration;
 
 use futures_util::FutureExt;

@@ -1,3 +1,5 @@
+//! The model delivers as each reading of the mapping says.
+
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Mutex;

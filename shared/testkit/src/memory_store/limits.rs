@@ -41,6 +41,10 @@ pub(super) enum LimitError {
     ItemBytes { table: &'static str, bytes: usize },
     #[error("a put into table {0} does not say what it replaces, so that it has no version")]
     UnversionedPut(&'static str),
+    #[error("a check in table {0} does not say what it expects")]
+    NothingToCheck(&'static str),
+    #[error("an addition in table {0} names no field")]
+    NothingToAdd(&'static str),
     #[error("field {0} is added to twice in one change")]
     FieldTwice(String),
     #[error("field {0} is a key's name, nested too deeply, or holds floating point")]
@@ -119,7 +123,13 @@ fn is_partition_key(partition: &str) -> bool {
 
 fn check_change(write: &Write) -> Result<(), LimitError> {
     match &write.change {
+        Change::Check if write.expect == Expect::Anything => {
+            Err(LimitError::NothingToCheck(write.key.table))
+        }
         Change::Check | Change::Delete => Ok(()),
+        Change::Add(additions) if additions.is_empty() => {
+            Err(LimitError::NothingToAdd(write.key.table))
+        }
         Change::Put(_) if write.expect == Expect::Anything => {
             Err(LimitError::UnversionedPut(write.key.table))
         }

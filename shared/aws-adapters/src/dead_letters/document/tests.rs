@@ -1,3 +1,5 @@
+//! A document carries its record exactly, in whichever encoding it fits the queue.
+
 use processing::LetterPosition;
 use serde_json::json;
 

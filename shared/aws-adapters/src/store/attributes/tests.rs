@@ -1,3 +1,5 @@
+//! Bodies come back from attributes as they went in, or are refused.
+
 use serde_json::json;
 
 use super::*;

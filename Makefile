@@ -1,0 +1,70 @@
+# What developers and CI run. The README names `demo` and `test`; the rest is here for whoever looks.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_LAMBDA_VERSION := 1.9.2
+
+TOOLS := $(CURDIR)/.tools
+CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_LAMBDA := $(TOOLS)/venv/bin/cargo-lambda
+FUNCTIONS := $(notdir $(wildcard functions/*))
+
+export CARGO_LAMBDA
+
+.PHONY: help demo test check format lint deny unit prove fuzz bench documents
+
+help: ## Says what there is to run.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+demo: ## Runs the main job on this machine: Kafka, functions, DynamoDB and SQS, and checks the books.
+	cargo build --locked -p tailrace $(FUNCTIONS:%=-p %)
+	./target/debug/tailrace demo
+
+test: check $(CARGO_LAMBDA) ## Runs every test, installing what it needs below .tools and target.
+	cargo test --locked --workspace
+
+check: format lint deny unit ## The everyday check: format, lint, licences, unit, property and fault tests.
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: $(CARGO_DENY)
+	$(CARGO_DENY) --all-features check --hide-inclusion-graph licenses bans sources
+
+unit:
+	cargo test --locked --workspace --lib --bins
+	cargo test --locked -p event-schema -p msk-event -p processing -p testkit $(FUNCTIONS:%=-p %) --tests
+
+prove: ## Runs the properties with many more cases, then the fuzz targets (needs nightly Rust).
+	PROPTEST_CASES=20000 cargo test --locked --release -p event-schema -p msk-event -p processing
+	$(MAKE) fuzz
+
+fuzz:
+	@if ! rustup toolchain list | grep -q nightly; then \
+	  echo 'The fuzz targets were not run: they need nightly Rust (rustup toolchain install nightly).'; \
+	elif ! command -v cargo-fuzz > /dev/null; then \
+	  echo 'The fuzz targets were not run: they need cargo-fuzz (cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked).'; \
+	else \
+	  cd shared/msk-event && cargo +nightly fuzz run msk_event -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+	fi
+
+bench: ## Counts the calls of the engine and compares them with record-by-record processing.
+	cargo run --locked --release -p benches
+
+documents: ## Writes the documents that are made from the code: catalogue, AsyncAPI, schemas, samples.
+	UPDATE_GOLDEN=1 cargo test --locked -p event-schema --test generated
+	UPDATE_GOLDEN=1 cargo test --locked -p system-tests --test samples
+
+$(CARGO_DENY):
+	cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(TOOLS)
+
+$(CARGO_LAMBDA):
+	python3 -m venv $(TOOLS)/venv
+	$(TOOLS)/venv/bin/pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION)

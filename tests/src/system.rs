@@ -1,0 +1,149 @@
+//! One system for one test: embedded `DynamoDB` and SQS with the tables and the queue that functions need.
+//!
+//! It runs no function and no Kafka by itself; a test adds those that it is about. Everything stops when it
+//! is dropped.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_adapters::{DynamoStore, tables};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use local_platform::dynamodb::Storage;
+use local_platform::{ACCOUNT_ID, Function, LocalDynamoDb, LocalSqs, REGION};
+use processing::{Change, Expect, ItemKey, Store as _, Transaction, Write};
+use serde_json::json;
+
+use crate::binaries;
+
+/// The name of the queue for dead letters and on-failure documents.
+pub const QUEUE: &str = "dead-letters";
+
+/// Stands before every table name, so that a function which forgets it is found out.
+pub const TABLE_PREFIX: &str = "test-";
+
+/// How long one invocation may take: much, for debug builds on a busy machine.
+const INVOCATION_SECONDS_MAX: u64 = 60;
+
+/// Environments of one function: five in flight, and those that a mapping has given up.
+const ENVIRONMENTS_MAX: usize = 20;
+
+/// `DynamoDB` and SQS, empty but for tables and queue.
+#[derive(Debug)]
+pub struct System {
+    dynamodb: LocalDynamoDb,
+    sqs: LocalSqs,
+    pub(crate) tables: aws_sdk_dynamodb::Client,
+    pub(crate) queues: aws_sdk_sqs::Client,
+}
+
+impl System {
+    /// Starts the servers and makes the tables and the queue.
+    pub async fn start() -> Self {
+        let system = Self::start_without_queue().await;
+        system.create_queue().await;
+        system
+    }
+
+    /// Starts the servers and makes the tables: a dead letter cannot be sent yet.
+    pub async fn start_without_queue() -> Self {
+        let dynamodb = LocalDynamoDb::start(0, Storage::Memory).await.unwrap();
+        let sqs = LocalSqs::start(0).await.unwrap();
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials.clone())
+            .endpoint_url(dynamodb.endpoint());
+        let tables = aws_sdk_dynamodb::Client::from_conf(config.build());
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials)
+            .endpoint_url(sqs.endpoint());
+        let queues = aws_sdk_sqs::Client::from_conf(config.build());
+        tables::create_tables(&tables, TABLE_PREFIX).await.unwrap();
+        Self {
+            dynamodb,
+            sqs,
+            tables,
+            queues,
+        }
+    }
+
+    /// Makes the queue.
+    pub async fn create_queue(&self) {
+        let made = self.queues.create_queue().queue_name(QUEUE).send().await;
+        made.unwrap();
+    }
+
+    /// Returns the URL of the queue, whether it was made or not.
+    #[must_use]
+    pub fn queue_url(&self) -> String {
+        self.sqs.queue_url(QUEUE)
+    }
+
+    /// Returns the ARN of the queue, as a mapping names its destination.
+    #[must_use]
+    pub fn queue_arn(&self) -> String {
+        format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE}")
+    }
+
+    /// Returns SQS's endpoint.
+    #[must_use]
+    pub fn sqs_endpoint(&self) -> String {
+        self.sqs.endpoint()
+    }
+
+    /// Returns the environment variables a function needs here; `partial` says whether its mapping heeds
+    /// the batch response.
+    #[must_use]
+    pub fn environment(&self, partial: bool) -> BTreeMap<String, String> {
+        let mut variables = vec![
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs.endpoint()),
+            ("DEAD_LETTER_QUEUE_URL", self.queue_url()),
+            ("TABLE_PREFIX", TABLE_PREFIX.to_owned()),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN".to_owned()),
+        ];
+        if partial {
+            variables.push(("PARTIAL_BATCH_RESPONSE", "true".to_owned()));
+        }
+        let owned = variables.into_iter();
+        owned
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    /// Describes a function of the catalogue with its real binary, set to this system; builds the binary.
+    #[must_use]
+    pub fn function(&self, name: &str, partial: bool) -> Function {
+        Function {
+            timeout: Duration::from_secs(INVOCATION_SECONDS_MAX),
+            environment: self.environment(partial),
+            environments_max: ENVIRONMENTS_MAX,
+            ..Function::new(name, binaries::function(name))
+        }
+    }
+
+    /// Puts products into stock.
+    pub async fn seed_products(&self, stock: &[(&str, i64)]) {
+        let writes = stock.iter().map(|(product, pieces)| {
+            let body = json!({ "product_id": product, "available": pieces });
+            Write {
+                key: ItemKey {
+                    table: "products",
+                    partition: (*product).to_owned(),
+                    sort: "-".to_owned(),
+                },
+                expect: Expect::Absent,
+                change: Change::Put(body.as_object().unwrap().clone()),
+            }
+        });
+        let transaction = Transaction {
+            token: "seed".to_owned(),
+            writes: writes.collect(),
+        };
+        let store = DynamoStore::new(&self.tables, TABLE_PREFIX);
+        store.commit(&transaction).await.unwrap();
+    }
+}

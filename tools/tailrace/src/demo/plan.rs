@@ -1,0 +1,156 @@
+//! What a demo sends: orders, some of them twice, poison among them, and the stock that cannot serve them all.
+//!
+//! The plan is determined by seed, number of orders and starting time. It is also what the books are compared
+//! with afterwards, so it says what each record must become; it does not know how that comes about.
+
+mod line_up;
+mod order;
+mod poison;
+
+use std::collections::BTreeMap;
+
+use event_schema::{InvalidText, ProductId, Timestamp, UserId, WriteError};
+
+pub(crate) use poison::Poison;
+
+use super::random::Random;
+use line_up::LineUp;
+use order::Draft;
+
+/// Of so many orders one is sent a second time.
+const DUPLICATE_EVERY: u32 = 20;
+/// For so many orders there is one poison record of each kind.
+const POISON_EVERY: u32 = 400;
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recipe {
+    pub(crate) seed: u64,
+    pub(crate) orders: u32,
+    /// When the first order happened; the others follow, a millisecond apart.
+    pub(crate) starts_at: Timestamp,
+}
+
+/// What is sent, in this order, and what it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    /// The stock before the first order, by product id.
+    pub(crate) products: BTreeMap<ProductId, Stock>,
+    /// What is ordered, by order id: what must be in the books, once each.
+    pub(crate) orders: BTreeMap<String, PlannedOrder>,
+    /// The records in the order in which they are sent.
+    pub(crate) records: Vec<PlannedRecord>,
+}
+
+/// What there is of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stock {
+    pub(crate) pieces: i64,
+    /// Whether it is wanted more than it is there.
+    pub(crate) is_scarce: bool,
+}
+
+/// An order that is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedOrder {
+    pub(crate) user_id: UserId,
+    /// Pieces by product.
+    pub(crate) quantities: BTreeMap<ProductId, i64>,
+}
+
+/// A record for Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedRecord {
+    pub(crate) kind: Kind,
+    pub(crate) key: String,
+    /// None is a tombstone.
+    pub(crate) value: Option<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// An order in the canonical form.
+    Order,
+    /// An order as older producers write it.
+    LegacyOrder,
+    /// An order sent a second time: the same event at a new offset.
+    Duplicate,
+    /// A record that can never be processed.
+    Poison(Poison),
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("an id of the plan is not valid")]
+    Id(#[from] InvalidText),
+    #[error("an event of the plan cannot be written")]
+    Event(#[from] WriteError),
+    #[error("a poison record cannot be written")]
+    Poison(#[from] serde_json::Error),
+}
+
+impl Plan {
+    /// Makes the plan.
+    pub(crate) fn new(recipe: &Recipe) -> Result<Self, PlanError> {
+        let mut random = Random::new(recipe.seed);
+        let drafts: Vec<Draft> = (0..recipe.orders)
+            .map(|number| Draft::new(recipe, number, &mut random))
+            .collect::<Result<_, _>>()?;
+        let mut line_up = LineUp::default();
+        for draft in &drafts {
+            line_up.push_in_turn(draft.number, draft.record()?);
+        }
+        for draft in chosen(&drafts, recipe.orders / DUPLICATE_EVERY, &mut random) {
+            let copy = PlannedRecord {
+                kind: Kind::Duplicate,
+                ..draft.record()?
+            };
+            line_up.push_after(draft.number, recipe.orders, copy, &mut random);
+        }
+        for poison in Poison::ALL {
+            let count = (recipe.orders / POISON_EVERY).max(1);
+            for draft in chosen(&drafts, count, &mut random) {
+                let record = poison.record(draft)?;
+                line_up.push_after(draft.number, recipe.orders, record, &mut random);
+            }
+        }
+        let orders: BTreeMap<_, _> = drafts.iter().map(Draft::order).collect();
+        Ok(Self {
+            products: order::stock(&orders, &mut random)?,
+            orders,
+            records: line_up.in_order(),
+        })
+    }
+
+    /// Counts the records of these kinds.
+    pub(crate) fn count(&self, is: impl Fn(Kind) -> bool) -> usize {
+        self.records.iter().filter(|record| is(record.kind)).count()
+    }
+
+    /// Counts the records that hold a valid order, copies included.
+    pub(crate) fn valid_records(&self) -> usize {
+        self.count(|kind| !matches!(kind, Kind::Poison(_)))
+    }
+}
+
+/// Chooses so many drafts, each once.
+fn chosen<'a>(drafts: &'a [Draft], count: u32, random: &mut Random) -> Vec<&'a Draft> {
+    let mut drawn: Vec<(u64, &Draft)> = drafts
+        .iter()
+        .filter(|draft| !draft.is_legacy)
+        .map(|draft| (random.next(), draft))
+        .collect();
+    drawn.sort_by_key(|(lot, _)| *lot);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    drawn
+        .into_iter()
+        .take(count)
+        .map(|(_, draft)| draft)
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

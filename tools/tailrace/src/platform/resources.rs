@@ -1,0 +1,121 @@
+//! The tables and the dead-letter queue, the clients that reach them, and what functions are told of them.
+//!
+//! In AWS the infrastructure code makes all of this.
+
+use std::collections::BTreeMap;
+
+use aws_adapters::tables::{CreateTablesError, create_tables};
+use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::operation::create_queue::CreateQueueError;
+use aws_sdk_sqs::types::QueueAttributeName;
+use local_platform::{ACCOUNT_ID, REGION};
+
+use super::{Endpoints, Settings};
+
+/// Local servers check no credentials, but the SDK wants some; functions have the same.
+const CREDENTIALS: &str = "local";
+/// How long a dead letter is kept: 14 days, the most SQS has.
+const DEAD_LETTER_SECONDS: u64 = 14 * 24 * 60 * 60;
+
+/// The tables and the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Resources {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    /// Stands before every table name.
+    pub(crate) table_prefix: String,
+    pub(crate) queue_url: String,
+    pub(crate) queue_arn: String,
+}
+
+/// Why the tables or the queue are not there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResourcesError {
+    #[error(transparent)]
+    Tables(#[from] CreateTablesError),
+    #[error("SQS did not make queue {name}")]
+    Queue {
+        name: String,
+        source: Box<SdkError<CreateQueueError>>,
+    },
+    #[error("SQS made queue {name} but did not say where")]
+    QueueWithoutUrl { name: String },
+}
+
+impl Resources {
+    /// Makes what is missing; what is there stays as it is.
+    pub(crate) async fn create(
+        endpoints: &Endpoints,
+        settings: &Settings,
+    ) -> Result<Self, ResourcesError> {
+        let dynamodb = dynamodb_client(&endpoints.dynamodb);
+        let sqs = sqs_client(&endpoints.sqs);
+        create_tables(&dynamodb, &settings.table_prefix).await?;
+        let name = &settings.queue_name;
+        let created = sqs
+            .create_queue()
+            .queue_name(name)
+            .attributes(
+                QueueAttributeName::MessageRetentionPeriod,
+                DEAD_LETTER_SECONDS.to_string(),
+            )
+            .send()
+            .await;
+        let created = created.map_err(|source| ResourcesError::Queue {
+            name: name.clone(),
+            source: Box::new(source),
+        })?;
+        let queue_url = created
+            .queue_url
+            .ok_or_else(|| ResourcesError::QueueWithoutUrl { name: name.clone() })?;
+        Ok(Self {
+            dynamodb,
+            sqs,
+            table_prefix: settings.table_prefix.clone(),
+            queue_url,
+            queue_arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{name}"),
+        })
+    }
+
+    /// Returns the variables of a function, as the infrastructure code would set them.
+    pub(crate) fn environment(
+        &self,
+        endpoints: &Endpoints,
+        log_format: &str,
+    ) -> BTreeMap<String, String> {
+        let variables = [
+            ("TABLE_PREFIX", self.table_prefix.as_str()),
+            ("DEAD_LETTER_QUEUE_URL", &self.queue_url),
+            ("PARTIAL_BATCH_RESPONSE", "true"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
+            ("AWS_ENDPOINT_URL_SQS", &endpoints.sqs),
+            ("AWS_LAMBDA_LOG_FORMAT", log_format),
+        ];
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+}
+
+fn dynamodb_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+    let credentials = Credentials::new(CREDENTIALS, CREDENTIALS, None, None, CREDENTIALS);
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials)
+        .endpoint_url(endpoint);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn sqs_client(endpoint: &str) -> aws_sdk_sqs::Client {
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+    let credentials = Credentials::new(CREDENTIALS, CREDENTIALS, None, None, CREDENTIALS);
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials)
+        .endpoint_url(endpoint);
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
