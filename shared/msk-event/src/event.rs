@@ -267,11 +267,16 @@ impl EventSource {
 
 /// Says that an operator puts records back that were dead letters or parked (design §5).
 ///
-/// On the wire it stands beside `records` as `"tailrace": { "redrive": { "id": "…" } }`.
+/// On the wire it stands beside `records` as `"tailrace": { "redrive": { "id": "…" } }`. With `parked_key` it
+/// has no records: what is put back waits in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redrive<'a> {
     /// The operator's name for this redrive; empty if it is absent or not a string.
     pub id: Cow<'a, str>,
+    /// The ordering key whose parked records are put back.
+    pub parked_key: Option<Cow<'a, str>>,
+    /// Why the first parked record is not to be applied but left a dead letter.
+    pub skip_head: Option<Cow<'a, str>>,
 }
 
 impl<'a> Redrive<'a> {
@@ -280,10 +285,16 @@ impl<'a> Redrive<'a> {
     fn read(tailrace: &'a RawValue) -> Option<Self> {
         let (_, mark) = (wire::inner_entries(tailrace)?.into_iter())
             .find(|(name, mark)| name == "redrive" && !wire::is_null(mark))?;
-        let id = (wire::inner_entries(mark).into_iter().flatten())
-            .find_map(|(name, id)| if name == "id" { wire::text(id) } else { None });
+        let text = |field: &str| {
+            let entries = wire::inner_entries(mark).into_iter().flatten();
+            entries
+                .filter(|(name, _)| name == field)
+                .find_map(|(_, value)| wire::text(value))
+        };
         Some(Self {
-            id: id.unwrap_or_default(),
+            id: text("id").unwrap_or_default(),
+            parked_key: text("parked_key"),
+            skip_head: text("skip_head"),
         })
     }
 }

@@ -8,6 +8,7 @@ use msk_event::{Delivered, ItemIdentifier, KafkaEvent, Malformed, Position};
 use crate::decide::Dedup;
 use crate::record::{Record, Source, ordering_key, sha256_hex};
 use crate::rejection::Refusal;
+use crate::store::Write;
 
 /// The records of an invocation, per partition in offset order.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub(crate) struct Entry<E> {
     /// Set when its writes turned out to be invalid, whatever the handler says.
     pub(crate) condemned: Option<Refusal>,
     pub(crate) fate: Option<Fate>,
+    /// The rows in which it is parked, as the writes that take them away.
+    pub(crate) rows: Vec<Write>,
+    /// Why an operator has it skipped.
+    pub(crate) skip: Option<String>,
 }
 
 /// What a record turned out to be.
@@ -142,7 +147,7 @@ impl<E> Entry<E> {
     }
 }
 
-fn decode_record<E: Event>(
+pub(crate) fn decode_record<E: Event>(
     delivered: &msk_event::Record<'_>,
     cluster: &str,
     dedup: Dedup,
@@ -170,6 +175,8 @@ fn decode_record<E: Event>(
         rounds: 0,
         condemned: None,
         fate: None,
+        rows: Vec::new(),
+        skip: None,
     }
 }
 
@@ -248,5 +255,7 @@ fn malformed_entry<E>(malformed: &Malformed<'_>) -> Entry<E> {
         rounds: 0,
         condemned: None,
         fate: None,
+        rows: Vec::new(),
+        skip: None,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use event_schema::Timestamp;
 use futures_util::{StreamExt, stream};
-use msk_event::{EventError, KafkaEvent, Position};
+use msk_event::{EventError, KafkaEvent, Position, Redrive};
 
 use crate::batch::{Batch, Content, Entry, Fate};
 use crate::dead_letter::Failures;
@@ -19,7 +19,7 @@ use crate::mark::{event_marker, marker_has_payload};
 use crate::ports::{DeadLetters, Timer};
 use crate::record::{Record, sha256_hex};
 use crate::rejection::Refusal;
-use crate::report::{Effort, Processed, redrive_refused};
+use crate::report::{Effort, Processed, nothing_is_parked};
 use crate::store::{ItemKey, Store};
 use crate::view::{Cache, Misses};
 
@@ -44,6 +44,8 @@ struct Run<'a, E> {
     /// When Lambda ends the invocation: no lease of it lasts longer.
     ends: Timestamp,
     id: String,
+    /// Whether dead letters are put back.
+    redrive: bool,
     cache: Cache,
 }
 
@@ -74,9 +76,13 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
     async fn run(&self, event: KafkaEvent<'_>, invocation: &Invocation) -> Processed {
         let now = self.timer.now();
         let mut batch = Batch::decode(&event, Dedup::EventId, now);
-        if event.redrive.is_some() {
-            return redrive_refused(batch);
-        }
+        let redrive = match &event.redrive {
+            Some(Redrive {
+                parked_key: Some(_),
+                ..
+            }) => return nothing_is_parked(),
+            redrive => redrive.is_some(),
+        };
         let mut effort = Effort::default();
         let deadline = Deadline::new(invocation.deadline, self.settings.deadline_margin);
         let id: String = sha256_hex(invocation.request_id.as_bytes())
@@ -110,6 +116,7 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
                 closing,
                 ends,
                 id,
+                redrive,
                 cache,
             };
             for lane in self.run_lanes(&run).await {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use event_schema::{Event, Timestamp};
-use msk_event::{EventError, KafkaEvent};
+use msk_event::{EventError, KafkaEvent, Redrive};
 
 use crate::batch::{Batch, Entry, Fate};
 use crate::commit::{ChainEnd, Committer};
@@ -17,11 +17,11 @@ use crate::decide::Decide;
 use crate::loader::Loader;
 use crate::mark::{Fence, is_fence};
 use crate::pack::Packing;
-use crate::plan::{Planned, Planner};
+use crate::plan::{Mode, Planned, Planner};
 use crate::ports::{DeadLetters, Timer};
 use crate::record::sha256_hex;
 use crate::rejection::Refusal;
-use crate::report::{Effort, Processed, redrive_refused};
+use crate::report::{Effort, Processed};
 use crate::store::{ItemKey, Store};
 use crate::transact::Transactor;
 use crate::view::{Cache, Misses};
@@ -82,20 +82,21 @@ pub trait Processor: Send + Sync + 'static {
 /// Runs a [`Decide`] handler over a store, a dead-letter queue and a clock.
 pub struct DecideEngine<H, S, D, T> {
     handler: H,
-    store: S,
+    pub(crate) store: S,
     dead_letters: D,
-    timer: T,
+    pub(crate) timer: T,
     settings: EngineSettings,
 }
 
 /// One invocation's state between attempts.
-struct Run<E> {
-    batch: Batch<E>,
-    deadline: Deadline,
+pub(crate) struct Run<E> {
+    pub(crate) batch: Batch<E>,
+    mode: Mode,
+    pub(crate) deadline: Deadline,
     now: Timestamp,
     /// Unique to the invocation, fit for a key.
-    id: String,
-    effort: Effort,
+    pub(crate) id: String,
+    pub(crate) effort: Effort,
     /// Epochs of the fences as this invocation knows them.
     epochs: HashMap<ItemKey, i64>,
     /// Items to load although no handler asks for them: their guards failed.
@@ -117,37 +118,61 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
 
     async fn run(&self, event: KafkaEvent<'_>, invocation: &Invocation) -> Processed {
         let now = self.timer.now();
+        let mode = match &event.redrive {
+            None => Mode::Deliver,
+            Some(Redrive {
+                parked_key: Some(key),
+                skip_head,
+                ..
+            }) => {
+                return self.unpark(key, skip_head.as_deref(), invocation).await;
+            }
+            Some(Redrive {
+                parked_key: None, ..
+            }) => Mode::Redrive,
+        };
         let batch = Batch::decode(&event, H::DEDUP, now);
-        if event.redrive.is_some() {
-            return redrive_refused(batch);
-        }
+        let mut run = self.start(batch, mode, invocation);
+        self.finish(&mut run).await;
+        let partial = self.settings.partial_batch_response;
+        Processed::of(run.batch, H::DEDUP, run.effort, partial)
+    }
+
+    pub(crate) fn start(
+        &self,
+        batch: Batch<H::Event>,
+        mode: Mode,
+        invocation: &Invocation,
+    ) -> Run<H::Event> {
         let id = sha256_hex(invocation.request_id.as_bytes())
             .chars()
             .take(16)
             .collect();
-        let deadline = Deadline::new(invocation.deadline, self.settings.deadline_margin);
-        let mut run = Run {
+        Run {
             batch,
-            deadline,
-            now,
+            mode,
+            deadline: Deadline::new(invocation.deadline, self.settings.deadline_margin),
+            now: self.timer.now(),
             id,
             effort: Effort::default(),
             epochs: HashMap::new(),
             guarded: HashSet::new(),
             isolate: false,
-        };
+        }
+    }
+
+    /// Decides and commits until every record has its fate.
+    pub(crate) async fn finish(&self, run: &mut Run<H::Event>) {
         for attempt in 0..ATTEMPTS_MAX {
             if run.batch.pending().next().is_none() {
                 break;
             }
-            if let Err(refusal) = self.attempt(attempt, &mut run).await {
+            if let Err(refusal) = self.attempt(attempt, run).await {
                 run.batch.give_up(&refusal);
             }
         }
         let message = format!("what it was decided on changed {ATTEMPTS_MAX} times");
         run.batch.give_up(&Refusal::new("conflict", message));
-        let partial = self.settings.partial_batch_response;
-        Processed::of(run.batch, H::DEDUP, run.effort, partial)
     }
 
     /// Decides and commits all pending records once.
@@ -215,6 +240,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
         loop {
             let planner = Planner {
                 handler: &self.handler,
+                mode: run.mode,
                 cluster: &run.batch.cluster,
                 now: run.now,
                 marks_kept_seconds: MARKS_KEPT_SECONDS,

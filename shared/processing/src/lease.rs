@@ -8,7 +8,7 @@ use msk_event::Position;
 use serde_json::{Value, json};
 
 use crate::engine::MARKS_KEPT_SECONDS;
-use crate::mark::{Mark, body};
+use crate::mark::{Mark, body, stored_mark};
 use crate::store::{Body, Stored};
 
 const LEASED: &str = "leased";
@@ -39,10 +39,19 @@ pub(crate) struct Lease {
 }
 
 impl Standing {
-    pub(crate) fn of(marker: Option<&Stored>, now: Timestamp) -> Self {
+    /// With `redrive`, a dead letter may be delivered after all, with all its tries.
+    pub(crate) fn of(marker: Option<&Stored>, redrive: bool, now: Timestamp) -> Self {
         let Some(marker) = marker else {
             return Self::Fresh;
         };
+        if redrive && stored_mark(marker) == Some(Mark::DeadLettered) {
+            return Self::Free(Lease {
+                attempts: 0,
+                epoch: marker.version,
+                until: now,
+                first_failed_at: None,
+            });
+        }
         if marker.body.get("mark").and_then(Value::as_str) != Some(LEASED) {
             return Self::Finished;
         }
@@ -131,9 +140,12 @@ mod tests {
             first_failed_at: None,
         };
         let stored = stored(&lease);
-        let before = Standing::of(Some(&stored), Timestamp::from_ms(999));
+        let before = Standing::of(Some(&stored), false, Timestamp::from_ms(999));
         assert_eq!(before, Standing::Held { until });
-        assert_eq!(Standing::of(Some(&stored), until), Standing::Free(lease));
+        assert_eq!(
+            Standing::of(Some(&stored), false, until),
+            Standing::Free(lease)
+        );
     }
 
     #[test]
@@ -150,7 +162,7 @@ mod tests {
         let body = identity.finished(Mark::Applied, 1, Timestamp::from_ms(0));
         let marker = Stored { version: 3, body };
         assert_eq!(
-            Standing::of(Some(&marker), Timestamp::MAX),
+            Standing::of(Some(&marker), false, Timestamp::MAX),
             Standing::Finished
         );
     }

@@ -29,6 +29,7 @@ mod rejection;
 mod report;
 mod store;
 mod transact;
+mod unpark;
 mod view;
 mod work;
 
@@ -57,4 +58,5 @@ pub use store::{
     TRANSACTION_BYTES_MAX, TRANSACTION_WRITES_MAX, Transaction, Write, number, number_value,
 };
 pub use transact::COMMIT_TRIES_MAX;
+pub use unpark::UNPARK_PAGES_MAX;
 pub use work::{Added, QUERY_LIMIT_MAX, Work};

@@ -106,6 +106,14 @@ pub(crate) fn marker_has_payload(marker: &Stored, payload_sha256: &str) -> bool 
     marker.body.get("payload_sha256").and_then(Value::as_str) == Some(payload_sha256)
 }
 
+/// How the record of a stored marker was finished; `None` for a lease.
+pub(crate) fn stored_mark(marker: &Stored) -> Option<Mark> {
+    let word = marker.body.get("mark").and_then(Value::as_str);
+    [Mark::Applied, Mark::DeadLettered, Mark::Parked]
+        .into_iter()
+        .find(|mark| word == Some(mark.as_str()))
+}
+
 /// How far a partition is finished.
 ///
 /// Commits move it forward only: it is written under its version, and a record at or below it is a

@@ -1,7 +1,7 @@
 //! Parking: what waits behind a dead letter of its key waits in the store, in order.
 //!
-//! A parked key has a flag item and one row a record. This file names and writes them; taking rows out
-//! again is redrive's work.
+//! A parked key has a flag item and one row a record. This file names and writes them; `unpark`
+//! takes them out again.
 
 use event_schema::Timestamp;
 use msk_event::Position;
@@ -19,6 +19,9 @@ pub const RECORD_ROWS_MAX: usize = 10;
 /// The field of the flag that counts the records that were ever parked.
 pub(crate) const FLAG_COUNT: &str = "parked";
 
+/// What the sort keys of a key's rows begin with.
+pub(crate) const ROW_PREFIX: &str = "row#";
+
 /// The flag of a key: present while anything of the key waits.
 pub(crate) fn flag_key(function: &str, ordering_key: &str) -> ItemKey {
     state_key(parked_partition(function, ordering_key), "flag")
@@ -32,6 +35,7 @@ fn parked_partition(function: &str, ordering_key: &str) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct ParkedRecord<'a> {
     pub(crate) function: &'a str,
+    pub(crate) cluster: &'a str,
     pub(crate) ordering_key: &'a str,
     pub(crate) position: &'a Position,
     /// The record as Lambda delivered it.
@@ -58,10 +62,11 @@ impl ParkedRecord<'_> {
         let rows = chunks.iter().enumerate().map(|(n, chunk)| Write {
             key: state_key(
                 parked_partition(self.function, self.ordering_key),
-                format!("row#{topic}#{partition:010}#{offset:020}#{n:03}"),
+                format!("{ROW_PREFIX}{topic}#{partition:010}#{offset:020}#{n:03}"),
             ),
             expect: Expect::Absent,
             change: Change::Put(body(json!({
+                "cluster": self.cluster,
                 "record": chunk,
                 "chunks": chunks.len(),
                 "code": self.head.map_or(Value::Null, |refusal| Value::from(refusal.code)),
@@ -108,6 +113,7 @@ mod tests {
             };
             let parked = ParkedRecord {
                 function: "f",
+                cluster: "c",
                 ordering_key: "k",
                 position: &position,
                 raw: "{}",

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use event_schema::Timestamp;
 
-use self::standing::{Standing, State};
+use self::standing::{MarkPlace, Standing, State};
 use crate::batch::{Content, Entry, Fate};
 use crate::decide::{Decide, OnPoison};
 use crate::mark::{Fence, Mark, Marker, position_marker};
@@ -18,7 +18,7 @@ use crate::pack::fits_a_transaction;
 use crate::park::{ParkedRecord, flag_key};
 use crate::record::Record;
 use crate::rejection::{Class, Refusal, Rejection};
-use crate::store::{Change, Expect, ItemKey, Write};
+use crate::store::{Change, ItemKey, Write};
 use crate::view::{Cache, Effects, Misses, View};
 use crate::work::Work;
 
@@ -37,6 +37,8 @@ pub(crate) struct Planned {
     pub(crate) mark: Option<Write>,
     pub(crate) fence: Option<(ItemKey, Fence)>,
     pub(crate) parking: Option<Parking>,
+    /// Rows in which it was parked, which go when it is finished.
+    pub(crate) unparked: Vec<Write>,
     /// What else orders it against other records: its lane, and an event id that it shares.
     pub(crate) lane: Option<String>,
     pub(crate) same_event: Option<ItemKey>,
@@ -59,9 +61,21 @@ pub(crate) struct Pass {
     pub(crate) asked: Vec<usize>,
 }
 
+/// Whence records come, and so what their marks mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// From the mapping.
+    Deliver,
+    /// From the dead-letter queue: a record marked `dead_lettered` may become `applied`.
+    Redrive,
+    /// From the rows of a parked key: a record marked `parked` may become `applied`.
+    Unpark,
+}
+
 /// What a batch's passes share.
 pub(crate) struct Planner<'a, H: Decide> {
     pub(crate) handler: &'a H,
+    pub(crate) mode: Mode,
     pub(crate) cluster: &'a str,
     pub(crate) now: Timestamp,
     /// How long marks are kept, in seconds.
@@ -116,7 +130,13 @@ impl<H: Decide> Planner<'_, H> {
                 self.look_ahead(index, entry, state);
                 return Next::Wait;
             }
-            Standing::Finished => return Next::Settled(Fate::Duplicate),
+            Standing::Finished if entry.rows.is_empty() => {
+                return Next::Settled(Fate::Duplicate);
+            }
+            Standing::Finished => return self.only_unpark(index, entry),
+            Standing::NotToBeRedriven(refusal) => {
+                return Next::Settled(Fate::Unfinished(refusal));
+            }
             Standing::EpochChanged => {
                 let refusal = Refusal::new("epoch_changed", "the topic was made again meanwhile");
                 return Next::Settled(Fate::Unfinished(refusal));
@@ -133,7 +153,7 @@ impl<H: Decide> Planner<'_, H> {
             mark,
             fence,
         };
-        let parked = state.is_parked::<H>(entry);
+        let parked = state.is_parked::<H>(entry, self.mode);
         if parked.is_none() {
             self.look_ahead(index, entry, state);
             return Next::Wait;
@@ -141,25 +161,58 @@ impl<H: Decide> Planner<'_, H> {
         if let Some(original) = place
             .mark
             .as_ref()
-            .and_then(|mark| state.seen.get(mark).cloned())
+            .and_then(|mark| state.seen.get(&mark.key).cloned())
         {
             return self.second_in_batch(&place, &original, state);
         }
         let next = if parked == Some(true) {
-            self.park(&place, None, Effects::default(), state)
+            self.behind_parked(&place, state)
         } else {
             self.next_of_fresh(&place, state)
         };
         if let (Next::Planned(_), Some(mark)) = (&next, &place.mark) {
             state
                 .seen
-                .insert(mark.clone(), entry.payload_sha256.clone());
+                .insert(mark.key.clone(), entry.payload_sha256.clone());
         }
         next
     }
 
+    /// A record whose key is parked.
+    fn behind_parked(&self, place: &Place<'_, H::Event>, state: &mut State<'_>) -> Next {
+        match self.mode {
+            Mode::Deliver => self.park(place, None, Effects::default(), state),
+            Mode::Redrive | Mode::Unpark => {
+                let message = "its key is parked: the whole key has to be put back, in order";
+                Next::Settled(Fate::Unfinished(Refusal::new("key_parked", message)))
+            }
+        }
+    }
+
+    /// A record that was applied by other means while it was parked: its rows go.
+    fn only_unpark(&self, index: usize, entry: &Entry<H::Event>) -> Next {
+        let place = Place {
+            index,
+            entry,
+            mark: None,
+            fence: None,
+        };
+        Next::Planned(Box::new(self.planned(
+            &place,
+            Fate::Duplicate,
+            Effects::default(),
+        )))
+    }
+
     fn next_of_fresh(&self, place: &Place<'_, H::Event>, state: &mut State<'_>) -> Next {
         let nothing = Effects::default();
+        if let Some(reason) = &place.entry.skip {
+            let fate = Fate::DeadLettered(Refusal::new("skipped", reason.clone()));
+            return Next::Planned(Box::new(Planned {
+                mark: self.mark(place, Mark::DeadLettered),
+                ..self.planned(place, fate, nothing)
+            }));
+        }
         match (&place.entry.condemned, &place.entry.content) {
             (Some(refusal), _) | (None, Content::Undecodable(refusal)) => {
                 self.poison(place, refusal.clone(), nothing, state)
@@ -250,12 +303,14 @@ impl<H: Decide> Planner<'_, H> {
         let mut mark = None;
         if let (OnPoison::ParkKey, Some(position)) = (H::ON_POISON, &entry.position) {
             let key = position_marker(H::NAME, self.cluster, position);
-            match state.standing_by_marker(key.clone(), None) {
+            match state.standing_by_marker(key, None, self.mode) {
                 Standing::Unknown => return Next::Wait,
                 Standing::Finished => return Next::Settled(Fate::Duplicate),
-                Standing::IdReused | Standing::EpochChanged | Standing::Fresh { .. } => {
-                    mark = Some(key);
+                Standing::NotToBeRedriven(refusal) => {
+                    return Next::Settled(Fate::Unfinished(refusal));
                 }
+                Standing::Fresh { mark: place, .. } => mark = place,
+                Standing::IdReused | Standing::EpochChanged => {}
             }
         }
         let place = Place {
@@ -264,9 +319,9 @@ impl<H: Decide> Planner<'_, H> {
             mark,
             fence: None,
         };
-        match state.is_parked::<H>(entry) {
+        match state.is_parked::<H>(entry, self.mode) {
             None => Next::Wait,
-            Some(true) => self.park(&place, None, Effects::default(), state),
+            Some(true) => self.behind_parked(&place, state),
             Some(false) => {
                 let message = "its event id was used for another payload";
                 self.poison(
@@ -287,7 +342,12 @@ impl<H: Decide> Planner<'_, H> {
         state: &mut State<'_>,
     ) -> Next {
         let reads = effects.into_reads();
-        let can_park = place.entry.ordering_key.is_some() && place.entry.position.is_some();
+        if self.mode == Mode::Unpark {
+            return self.stay_parked(place, refusal, state);
+        }
+        let can_park = self.mode == Mode::Deliver
+            && place.entry.ordering_key.is_some()
+            && place.entry.position.is_some();
         if H::ON_POISON == OnPoison::ParkKey && can_park {
             return self.park(place, Some(refusal), reads, state);
         }
@@ -295,6 +355,22 @@ impl<H: Decide> Planner<'_, H> {
             letter: true,
             mark: self.mark(place, Mark::DeadLettered),
             ..self.planned(place, Fate::DeadLettered(refusal), reads)
+        }))
+    }
+
+    /// A parked record that fails again stays where it is, and what is behind it too.
+    fn stay_parked(
+        &self,
+        place: &Place<'_, H::Event>,
+        refusal: Refusal,
+        state: &mut State<'_>,
+    ) -> Next {
+        let lane = place.entry.lane(H::DEDUP);
+        state.blocked.extend(lane.map(str::to_owned));
+        Next::Planned(Box::new(Planned {
+            letter: true,
+            unparked: Vec::new(),
+            ..self.planned(place, Fate::DeadLettered(refusal), Effects::default())
         }))
     }
 
@@ -316,6 +392,7 @@ impl<H: Decide> Planner<'_, H> {
         };
         let record = ParkedRecord {
             function: H::NAME,
+            cluster: self.cluster,
             ordering_key,
             position,
             raw: &place.entry.raw,
@@ -358,13 +435,14 @@ impl<H: Decide> Planner<'_, H> {
             mark,
             fence: place.fence.clone(),
             parking: None,
+            unparked: place.entry.rows.clone(),
             lane: place.entry.lane(H::DEDUP).map(str::to_owned),
-            same_event: place.mark.clone(),
+            same_event: place.mark.as_ref().map(|mark| mark.key.clone()),
         }
     }
 
     fn mark(&self, place: &Place<'_, H::Event>, mark: Mark) -> Option<Write> {
-        let (key, position) = (place.mark.as_ref()?, place.entry.position.as_ref()?);
+        let (place_of_mark, position) = (place.mark.as_ref()?, place.entry.position.as_ref()?);
         let marker = Marker {
             mark,
             payload_sha256: &place.entry.payload_sha256,
@@ -373,8 +451,8 @@ impl<H: Decide> Planner<'_, H> {
             kept_seconds: self.marks_kept_seconds,
         };
         Some(Write {
-            key: key.clone(),
-            expect: Expect::Absent,
+            key: place_of_mark.key.clone(),
+            expect: place_of_mark.expect,
             change: Change::Put(marker.body()),
         })
     }
@@ -384,6 +462,6 @@ impl<H: Decide> Planner<'_, H> {
 struct Place<'a, E> {
     index: usize,
     entry: &'a Entry<E>,
-    mark: Option<ItemKey>,
+    mark: Option<MarkPlace>,
     fence: Option<(ItemKey, Fence)>,
 }

@@ -113,6 +113,19 @@ impl Processed {
         }
     }
 
+    /// Takes in what came after.
+    pub(crate) fn extend(&mut self, later: Self) {
+        self.records.extend(later.records);
+        self.effort += later.effort;
+    }
+
+    /// The same, as a failure of the invocation.
+    pub(crate) fn failed(mut self, code: &'static str) -> Self {
+        let unfinished = self.count(|outcome| matches!(outcome, Outcome::Unfinished(_)));
+        self.answer = Answer::Fail { unfinished, code };
+        self
+    }
+
     /// How many records have an outcome that `is` accepts.
     pub fn count(&self, is: impl Fn(&Outcome) -> bool) -> usize {
         self.records
@@ -122,12 +135,18 @@ impl Processed {
     }
 }
 
-/// What becomes of a redrive: the whole invocation fails, so that its operator learns that nothing was
-/// done. Taken for a usual delivery, its records would be dropped as duplicates and reported as done.
-pub(crate) fn redrive_refused<E: event_schema::Event>(mut batch: Batch<E>) -> Processed {
-    let message = "this function cannot put dead letters back yet";
-    batch.give_up(&Refusal::new("redrive_unsupported", message));
-    Processed::of(batch, Dedup::EventId, Effort::default(), false)
+/// What becomes of an attempt to put back what a function cannot have parked: the whole invocation fails, so
+/// that its operator learns that nothing was done.
+pub(crate) fn nothing_is_parked() -> Processed {
+    let answer = Answer::Fail {
+        unfinished: 0,
+        code: "nothing_is_parked",
+    };
+    Processed {
+        answer,
+        records: Vec::new(),
+        effort: Effort::default(),
+    }
 }
 
 /// Names every unfinished record and every later record of its lane, finished or not: right whether Lambda

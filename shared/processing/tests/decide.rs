@@ -452,26 +452,3 @@ async fn a_query_sees_what_the_batch_added() {
     assert_eq!(outcomes(&processed), "AAA");
     assert_eq!(bench.count(), 1 + 1 + 2);
 }
-
-#[tokio::test]
-async fn a_redrive_is_refused_rather_than_dropped_as_duplicates() {
-    let bench = Bench::new();
-    let engine = bench.engine(Skipping(charge));
-    let records = [charged(0, "a", "1", 5)];
-    bench.run_as(&engine, "first", &records).await;
-    let payload = testkit::EventBuilder::new()
-        .records(&records)
-        .redrive("operator")
-        .build();
-    let invocation = testkit::invocation("redrive", &bench.timer);
-    let processed = processing::Processor::process(&engine, &payload, &invocation)
-        .await
-        .unwrap();
-    assert_eq!(
-        processed.answer,
-        Answer::Fail {
-            unfinished: 1,
-            code: "redrive_unsupported"
-        }
-    );
-}

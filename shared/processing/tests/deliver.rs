@@ -317,3 +317,26 @@ async fn a_dead_letter_that_cannot_be_sent_leaves_the_lease_free() {
         .await;
     assert_eq!(outcomes(&second), "D");
 }
+
+#[tokio::test]
+async fn a_dead_letter_is_delivered_after_all_when_it_is_put_back() {
+    let (bench, mail) = (Bench::new(), Mail::failing(4));
+    let records = [charged(0, "a", "1", 5)];
+    assert_eq!(
+        outcomes(&bench.run(&engine(&bench, &mail), &records).await),
+        "D"
+    );
+    let payload = testkit::EventBuilder::new()
+        .records(&records)
+        .redrive("operator")
+        .build();
+    for (n, expected) in ["A", "U"].into_iter().enumerate() {
+        let invocation = testkit::invocation(format!("redrive-{n}"), &bench.timer);
+        let engine = engine(&bench, &mail);
+        let processed = processing::Processor::process(&engine, &payload, &invocation)
+            .await
+            .unwrap();
+        assert_eq!(outcomes(&processed), expected);
+    }
+    assert_eq!(mail.sent(), ["a"]);
+}

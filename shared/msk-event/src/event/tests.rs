@@ -72,6 +72,14 @@ fn sources_of_any_form_are_read() {
 }
 
 #[test]
+fn a_redrive_of_a_parked_key_names_it() {
+    let json = r#"{"tailrace":{"redrive":{"id":"r","parked_key":"user:1","skip_head":"why"}}}"#;
+    let redrive = event(json).redrive.unwrap();
+    assert_eq!(redrive.parked_key.as_deref(), Some("user:1"));
+    assert_eq!(redrive.skip_head.as_deref(), Some("why"));
+}
+
+#[test]
 fn a_redrive_is_seen_whatever_form_its_mark_has() {
     let id = |json| event(json).redrive.map(|redrive| redrive.id.into_owned());
     assert_eq!(

@@ -35,7 +35,7 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
         stored: Option<&Stored>,
         effort: &mut Effort,
     ) -> Fate {
-        let mut lease = match Standing::of(stored, self.timer.now()) {
+        let mut lease = match Standing::of(stored, run.redrive, self.timer.now()) {
             Standing::Finished => return Fate::Duplicate,
             Standing::Held { until } => {
                 let message = format!("another invocation delivers it until {until}");

@@ -83,7 +83,8 @@ impl Draft {
             + new_items
             + parking
             + usize::from(fence)
-            + usize::from(planned.mark.is_some());
+            + usize::from(planned.mark.is_some())
+            + planned.unparked.len();
         count <= TRANSACTION_WRITES_MAX && self.bytes + bytes_of(planned) <= TRANSACTION_BYTES_MAX
     }
 
@@ -99,6 +100,7 @@ impl Draft {
             self.items.entry(key.clone()).or_default().fold(effect);
         }
         self.marks.extend(planned.mark.clone());
+        self.marks.extend(planned.unparked.iter().cloned());
         self.fences.extend(planned.fence.clone());
         if let Some(parking) = &planned.parking {
             self.marks.extend(parking.rows.iter().cloned());
@@ -229,7 +231,10 @@ fn bytes_of(planned: &Planned) -> usize {
             .push(outgoing.clone());
     }
     let rows = planned.parking.iter().flat_map(|parking| &parking.rows);
-    let marks = rows.chain(&planned.mark).map(Write::bytes);
+    let marks = rows
+        .chain(&planned.mark)
+        .chain(&planned.unparked)
+        .map(Write::bytes);
     items
         .chain(marks)
         .chain(lanes.values().map(LaneRows::bytes))

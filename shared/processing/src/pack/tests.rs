@@ -131,6 +131,7 @@ fn planned(index: usize, made: &Made) -> Planned {
         mark: Some(mark),
         fence: None,
         parking: None,
+        unparked: Vec::new(),
         lane: made.lane.map(|lane| format!("lane-{lane}")),
         same_event: None,
     }

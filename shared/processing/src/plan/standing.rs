@@ -4,26 +4,38 @@ use std::collections::{HashMap, HashSet};
 
 use msk_event::Position;
 
-use super::{Pass, Planner};
+use super::{Mode, Pass, Planner};
 use crate::batch::Entry;
 use crate::decide::{Decide, Dedup, OnPoison};
-use crate::mark::{Fence, Passage, event_marker, fence_key, marker_has_payload, position_marker};
+use crate::mark::{
+    Fence, Mark, Passage, event_marker, fence_key, marker_has_payload, position_marker, stored_mark,
+};
 use crate::park::flag_key;
-use crate::store::ItemKey;
+use crate::rejection::Refusal;
+use crate::store::{Expect, ItemKey};
 use crate::view::{Cache, Misses, View};
 
 /// What the marks say of a record.
 pub(super) enum Standing {
     Unknown,
     Finished,
+    /// It cannot be put back this way.
+    NotToBeRedriven(Refusal),
     /// Its event id was used before, for another payload.
     IdReused,
     /// Its partition was made again while this invocation was running.
     EpochChanged,
     Fresh {
-        mark: Option<ItemKey>,
+        mark: Option<MarkPlace>,
         fence: Option<(ItemKey, Fence)>,
     },
+}
+
+/// Where a record's mark goes, and what has to be there before.
+#[derive(Clone, Debug)]
+pub(super) struct MarkPlace {
+    pub(super) key: ItemKey,
+    pub(super) expect: Expect,
 }
 
 /// What a pass knows so far.
@@ -62,28 +74,49 @@ impl<'a> State<'a> {
         &mut self,
         key: ItemKey,
         payload_sha256: Option<&str>,
+        mode: Mode,
     ) -> Standing {
-        match self.view.cache().items.get(&key) {
+        let fresh = |expect| Standing::Fresh {
+            mark: Some(MarkPlace {
+                key: key.clone(),
+                expect,
+            }),
+            fence: None,
+        };
+        let marker = match self.view.cache().items.get(&key) {
             None => {
                 self.pass.misses.keys.insert(key);
-                Standing::Unknown
+                return Standing::Unknown;
             }
-            Some(None) => Standing::Fresh {
-                mark: Some(key),
-                fence: None,
-            },
-            Some(Some(marker)) => match payload_sha256 {
-                Some(hash) if !marker_has_payload(marker, hash) => Standing::IdReused,
-                Some(_) | None => Standing::Finished,
-            },
+            Some(None) => return fresh(Expect::Absent),
+            Some(Some(marker)) => marker,
+        };
+        if payload_sha256.is_some_and(|hash| !marker_has_payload(marker, hash)) {
+            return Standing::IdReused;
+        }
+        match (mode, stored_mark(marker)) {
+            (Mode::Deliver, _) | (_, Some(Mark::Applied) | None) => Standing::Finished,
+            (Mode::Redrive | Mode::Unpark, Some(Mark::DeadLettered))
+            | (Mode::Unpark, Some(Mark::Parked)) => fresh(Expect::Version(marker.version)),
+            (Mode::Redrive, Some(Mark::Parked)) => {
+                let message = "it is parked: its whole key has to be put back, in order";
+                Standing::NotToBeRedriven(Refusal::new("parked", message))
+            }
         }
     }
 
     /// Whether the record's key is parked; `None` while that is not loaded.
-    pub(super) fn is_parked<H: Decide>(&mut self, entry: &Entry<H::Event>) -> Option<bool> {
+    pub(super) fn is_parked<H: Decide>(
+        &mut self,
+        entry: &Entry<H::Event>,
+        mode: Mode,
+    ) -> Option<bool> {
         let (OnPoison::ParkKey, Some(key)) = (H::ON_POISON, &entry.ordering_key) else {
             return Some(false);
         };
+        if mode == Mode::Unpark {
+            return Some(false);
+        }
         if self.parked.contains(key) {
             return Some(true);
         }
@@ -109,13 +142,13 @@ impl<H: Decide> Planner<'_, H> {
             Dedup::EventId => match entry.record().and_then(|record| record.event_id.as_ref()) {
                 Some(id) => {
                     let key = event_marker(H::NAME, id.as_ref());
-                    state.standing_by_marker(key, Some(&entry.payload_sha256))
+                    state.standing_by_marker(key, Some(&entry.payload_sha256), self.mode)
                 }
                 // What cannot be decoded fails the same way each time; it needs a mark of its own only
                 // where it would otherwise park its key again.
                 None if H::ON_POISON == OnPoison::ParkKey => {
                     let key = position_marker(H::NAME, self.cluster, position);
-                    state.standing_by_marker(key, None)
+                    state.standing_by_marker(key, None, self.mode)
                 }
                 None => Standing::Fresh {
                     mark: None,
@@ -150,12 +183,21 @@ impl<H: Decide> Planner<'_, H> {
                 return Standing::Unknown;
             }
         };
-        match fence.pass(position.offset, entry.timestamp_ms) {
-            Passage::Finished => Standing::Finished,
-            Passage::Next(moved) | Passage::NewEpoch(moved) => Standing::Fresh {
+        match (self.mode, fence.pass(position.offset, entry.timestamp_ms)) {
+            (Mode::Deliver, Passage::Finished) => Standing::Finished,
+            (Mode::Deliver, Passage::Next(moved) | Passage::NewEpoch(moved)) => Standing::Fresh {
                 mark: None,
                 fence: Some((key, moved)),
             },
+            // The fence is long past: what is put back gets a marker of its own position.
+            (Mode::Redrive | Mode::Unpark, Passage::Finished | Passage::NewEpoch(_)) => {
+                let marker = position_marker(H::NAME, self.cluster, position);
+                state.standing_by_marker(marker, None, self.mode)
+            }
+            (Mode::Redrive | Mode::Unpark, Passage::Next(_)) => {
+                let message = "its partition is not finished that far; it will be delivered";
+                Standing::NotToBeRedriven(Refusal::new("not_delivered_yet", message))
+            }
         }
     }
 }

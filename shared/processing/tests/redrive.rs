@@ -1,0 +1,343 @@
+//! Putting dead letters and parked keys back: once, in order, whatever arrives meanwhile.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{
+    Bench, Counter, Interposed, Parking, Positioned, Skipping, Verdict, activity, charge, charged,
+    code_of, outcomes, poison,
+};
+use event_schema::events::BalanceCharged;
+use processing::{Answer, CommitError, Processed, Processor, Record, Rejection, Transaction, Work};
+use serde_json::{Value, json};
+use testkit::{EventBuilder, KafkaRecord, invocation};
+
+/// A handler's code before and after its fix.
+#[derive(Clone, Default)]
+struct Fix(Arc<AtomicBool>);
+
+impl Fix {
+    fn roll_out(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Applies charges, but not those of 13 before the fix.
+    fn charge(
+        &self,
+    ) -> impl Fn(&Record<BalanceCharged>, &mut Work<'_>) -> Result<(), Rejection> + use<> {
+        let fixed = self.0.clone();
+        move |record, work| {
+            if record.event.amount == 13.into() && !fixed.load(Ordering::SeqCst) {
+                return Err(Rejection::permanent(
+                    "unlucky",
+                    "the code cannot count to 13",
+                ));
+            }
+            charge(record, work)
+        }
+    }
+}
+
+async fn redrive(bench: &Bench, engine: &impl Processor, records: &[KafkaRecord]) -> Processed {
+    let payload = EventBuilder::new()
+        .records(records)
+        .redrive("operator")
+        .build();
+    let number = bench.store.calls().loads;
+    let invocation = invocation(format!("redrive-{number}"), &bench.timer);
+    engine.process(&payload, &invocation).await.unwrap()
+}
+
+async fn unpark(
+    bench: &Bench,
+    engine: &impl Processor,
+    key: &str,
+    skip: Option<&str>,
+) -> Processed {
+    let payload = json!({ "tailrace": { "redrive": {
+        "id": "operator", "parked_key": key, "skip_head": skip,
+    } } });
+    let number = bench.store.calls().loads;
+    let invocation = invocation(format!("unpark-{number}"), &bench.timer);
+    engine
+        .process(payload.to_string().as_bytes(), &invocation)
+        .await
+        .unwrap()
+}
+
+fn parked_items(bench: &Bench) -> usize {
+    let state = bench.store.table("state").into_iter();
+    state
+        .filter(|(key, _)| key.partition.contains("#key#"))
+        .count()
+}
+
+fn is_free(processed: &Processed) -> bool {
+    matches!(processed.answer, Answer::Respond(_))
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_put_back_once() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Skipping(fix.charge()));
+    let records = [charged(0, "a", "1", 13)];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "D");
+    fix.roll_out();
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "again", &records).await),
+        "U",
+        "only redrive may"
+    );
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "A");
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "U");
+    assert_eq!(bench.account("1").unwrap().history, [13]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_fails_again_is_the_same_letter() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Skipping(fix.charge()));
+    let records = [charged(0, "a", "1", 13)];
+    bench.run(&engine, &records).await;
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "D");
+    assert_eq!(bench.letters.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn an_applied_record_is_not_redriven() {
+    let bench = Bench::new();
+    let engine = bench.engine(Skipping(charge));
+    let records = [charged(0, "a", "1", 5)];
+    bench.run(&engine, &records).await;
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "U");
+    assert_eq!(bench.account("1").unwrap().history, [5]);
+}
+
+#[tokio::test]
+async fn a_dead_letter_below_the_fence_is_put_back_once() {
+    let (bench, fixed) = (Bench::new(), Arc::new(AtomicBool::new(false)));
+    let gate = fixed.clone();
+    let engine = bench.engine(Positioned(
+        move |record: &Record<_>, work: &mut Work<'_>| {
+            if record.position.offset == 1 && !gate.load(Ordering::SeqCst) {
+                return Err(Rejection::permanent(
+                    "unlucky",
+                    "the code cannot do the second",
+                ));
+            }
+            work.add::<Counter>("only", "count", 1);
+            Ok(())
+        },
+    ));
+    let records = [activity(0, "u"), activity(1, "u"), activity(2, "u")];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "ADA");
+    fixed.store(true, Ordering::SeqCst);
+    assert_eq!(
+        outcomes(&redrive(&bench, &engine, &records[1..2]).await),
+        "A"
+    );
+    assert_eq!(
+        outcomes(&redrive(&bench, &engine, &records[1..2]).await),
+        "U"
+    );
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "late", &records).await),
+        "UUU"
+    );
+    assert_eq!(bench.count(), 3);
+    let early = redrive(&bench, &engine, &[activity(3, "u")]).await;
+    assert_eq!(code_of(&early.records[0].outcome), "not_delivered_yet");
+}
+
+#[tokio::test]
+async fn a_parked_key_is_put_back_in_order_and_free_again() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    let records = [
+        charged(0, "a", "1", 13),
+        charged(1, "b", "1", 2),
+        charged(2, "c", "1", 3),
+    ];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "DPP");
+    fix.roll_out();
+    let processed = unpark(&bench, &engine, "user:1", None).await;
+    assert_eq!(outcomes(&processed), "AAA");
+    assert!(is_free(&processed));
+    assert_eq!(bench.account("1").unwrap().history, [13, 2, 3]);
+    assert_eq!(parked_items(&bench), 0);
+    let later = bench
+        .run_as(&engine, "later", &[charged(3, "d", "1", 4)])
+        .await;
+    assert_eq!(outcomes(&later), "A");
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "late", &records).await),
+        "UUU"
+    );
+    assert_eq!(bench.account("1").unwrap().history, [13, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_head_that_fails_again_holds_back_what_is_behind_it() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    bench
+        .run(
+            &engine,
+            &[charged(0, "a", "1", 13), charged(1, "b", "1", 2)],
+        )
+        .await;
+    let processed = unpark(&bench, &engine, "user:1", None).await;
+    assert_eq!(
+        processed.answer,
+        Answer::Fail {
+            unfinished: 1,
+            code: "still_parked"
+        }
+    );
+    assert_eq!(bench.account("1"), None);
+    assert_eq!(bench.letters.letters().len(), 1);
+    assert_eq!(parked_items(&bench), 3, "the flag and two rows");
+}
+
+#[tokio::test]
+async fn a_head_that_is_skipped_stays_a_dead_letter() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let records = [poison(0, "1"), charged(1, "b", "1", 2)];
+    bench.run(&engine, &records).await;
+    let processed = unpark(&bench, &engine, "user:1", Some("the customer took it back")).await;
+    assert_eq!(outcomes(&processed), "DA");
+    assert!(is_free(&processed));
+    assert_eq!(bench.account("1").unwrap().history, [2]);
+    assert_eq!(bench.letters.letters().len(), 1, "no second letter");
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "late", &records).await),
+        "UU"
+    );
+    assert_eq!(parked_items(&bench), 0);
+}
+
+#[tokio::test]
+async fn a_parked_record_is_not_put_back_alone() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    let records = [charged(0, "a", "1", 13), charged(1, "b", "1", 2)];
+    bench.run(&engine, &records).await;
+    fix.roll_out();
+    let processed = redrive(&bench, &engine, &records[1..]).await;
+    assert_eq!(code_of(&processed.records[0].outcome), "parked");
+    assert_eq!(bench.account("1"), None);
+}
+
+/// While the rows are put back, the mapping delivers the next record of the key.
+#[tokio::test]
+async fn a_record_that_arrives_meanwhile_overtakes_nothing() {
+    // Before which of the transactions it arrives: the rows' own, or the dropping of the flag.
+    for arrives_before in 0..2 {
+        let (bench, fix) = (Bench::new(), Fix::default());
+        let usual = bench.engine(Parking(fix.charge()));
+        bench
+            .run(&usual, &[charged(0, "a", "1", 13), charged(1, "b", "1", 2)])
+            .await;
+        fix.roll_out();
+        let payload = EventBuilder::new().record(&charged(2, "c", "1", 3)).build();
+        let arrival = invocation("arrival", &bench.timer);
+        let store = Interposed::new(&bench.store, move |number, _: &Transaction| {
+            if number == arrives_before {
+                let run = usual.process(&payload, &arrival);
+                let done = futures_util::FutureExt::now_or_never(run).unwrap().unwrap();
+                assert_eq!(outcomes(&done), "P");
+            }
+            Verdict::Pass
+        });
+        let engine = bench.engine_over(Parking(fix.charge()), store, bench.letters.clone());
+        let processed = unpark(&bench, &engine, "user:1", None).await;
+        assert!(is_free(&processed));
+        assert_eq!(bench.account("1").unwrap().history, [13, 2, 3]);
+        assert_eq!(parked_items(&bench), 0);
+    }
+}
+
+#[tokio::test]
+async fn lost_answers_put_nothing_back_twice() {
+    for lost in 0..2 {
+        let (bench, fix) = (Bench::new(), Fix::default());
+        bench
+            .run(
+                &bench.engine(Parking(fix.charge())),
+                &[charged(0, "a", "1", 13)],
+            )
+            .await;
+        fix.roll_out();
+        let store = Interposed::new(&bench.store, move |number, _: &Transaction| {
+            if number == lost {
+                return Verdict::FailAfter(CommitError::Unknown("the connection broke".into()));
+            }
+            Verdict::Pass
+        });
+        let engine = bench.engine_over(Parking(fix.charge()), store, bench.letters.clone());
+        assert!(is_free(&unpark(&bench, &engine, "user:1", None).await));
+        assert_eq!(bench.account("1").unwrap().history, [13]);
+    }
+}
+
+/// More rows than one page, some of them of records that take several.
+#[tokio::test]
+async fn many_parked_records_come_back_whole_and_in_order() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    let records: Vec<_> = (0..240)
+        .map(|n| {
+            let padding = "x".repeat(if n % 60 == 0 { 250_000 } else { 0 });
+            let amount = if n == 0 { 13 } else { n };
+            let value = json!({ "event_id": format!("e-{n}"), "user_id": "1", "amount": amount,
+                "note": padding });
+            KafkaRecord::new(common::BALANCES, 0, n)
+                .key("user:1")
+                .json(&value)
+        })
+        .collect();
+    for (n, batch) in records.chunks(40).enumerate() {
+        bench.run_as(&engine, &format!("r-{n}"), batch).await;
+    }
+    fix.roll_out();
+    let processed = unpark(&bench, &engine, "user:1", None).await;
+    assert!(is_free(&processed));
+    let expected: Vec<i64> = std::iter::once(13).chain(1..240).collect();
+    assert_eq!(bench.account("1").unwrap().history, expected);
+    assert_eq!(parked_items(&bench), 0);
+}
+
+#[tokio::test]
+async fn a_parked_row_of_another_form_loses_nothing() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    bench.run(&engine, &[charged(0, "a", "1", 13)]).await;
+    let (key, row) = bench
+        .store
+        .table("state")
+        .into_iter()
+        .find(|(key, _)| key.sort.starts_with("row#"))
+        .unwrap();
+    let mut body = row.body;
+    body.insert("chunks".into(), Value::from(7));
+    bench.store.seed(key, &Value::Object(body));
+    let processed = unpark(&bench, &engine, "user:1", None).await;
+    assert_eq!(
+        processed.answer,
+        Answer::Fail {
+            unfinished: 0,
+            code: "parked_unreadable"
+        }
+    );
+    assert_eq!(parked_items(&bench), 2);
+}
