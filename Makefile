@@ -12,6 +12,10 @@ TOOLS := $(CURDIR)/.tools
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
 CARGO_LAMBDA := $(TOOLS)/venv/bin/cargo-lambda
 FUNCTIONS := $(notdir $(wildcard functions/*))
+# Tests that need no server and no process: those of the shared crates and the functions.
+QUICK_FOLDERS := shared/event-schema shared/msk-event shared/processing shared/testkit functions/*
+QUICK_TESTS := $(sort $(basename $(notdir $(wildcard $(QUICK_FOLDERS:%=%/tests/*.rs)))))
+QUICK_TESTS += $(notdir $(patsubst %/main.rs,%,$(wildcard $(QUICK_FOLDERS:%=%/tests/*/main.rs))))
 
 export CARGO_LAMBDA
 
@@ -38,9 +42,9 @@ lint:
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --all-features check --hide-inclusion-graph licenses bans sources
 
+# One call for the whole workspace: its parts alone would be built anew with other features.
 unit:
-	cargo test --locked --workspace --lib --bins
-	cargo test --locked -p event-schema -p msk-event -p processing -p testkit $(FUNCTIONS:%=-p %) --tests
+	cargo test --locked --workspace --lib --bins $(QUICK_TESTS:%=--test %)
 
 prove: ## Runs the properties with many more cases, then the fuzz targets (needs nightly Rust).
 	PROPTEST_CASES=20000 cargo test --locked --release -p event-schema -p msk-event -p processing
@@ -52,7 +56,8 @@ fuzz:
 	elif ! command -v cargo-fuzz > /dev/null; then \
 	  echo 'The fuzz targets were not run: they need cargo-fuzz (cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked).'; \
 	else \
-	  cd shared/msk-event && cargo +nightly fuzz run msk_event -- -max_total_time=$${FUZZ_SECONDS:-60}; \
+	  (cd shared/msk-event && cargo +nightly fuzz run msk_event -- -max_total_time=$${FUZZ_SECONDS:-60}); \
+	  (cd shared/event-schema && cargo +nightly fuzz run envelope -- -max_total_time=$${FUZZ_SECONDS:-60}); \
 	fi
 
 bench: ## Counts the calls of the engine and compares them with record-by-record processing.
