@@ -38,6 +38,7 @@ format:
 
 lint:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --quiet --workspace --no-deps
 
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --all-features check --hide-inclusion-graph licenses bans sources

@@ -138,6 +138,10 @@ impl<E> Entry<E> {
         }
     }
 
+    pub(crate) fn is_undated_and_undecodable(&self) -> bool {
+        self.timestamp_ms.is_none() && matches!(self.content, Content::Undecodable(_))
+    }
+
     /// What keeps its order: the partition, or the ordering key; `None` for a record that nothing orders.
     pub(crate) fn lane(&self, dedup: Dedup) -> Option<&str> {
         match dedup {
@@ -224,8 +228,13 @@ fn read_event<E: Event>(
     }
     let position = delivered.position();
     let source = match dedup {
-        Dedup::EventId => Source::of(envelope.event_id.as_ref(), cluster, &position),
-        Dedup::Position => Source::of(None, cluster, &position),
+        Dedup::EventId => Source::of(
+            envelope.event_id.as_ref(),
+            cluster,
+            &position,
+            delivered.timestamp_ms,
+        ),
+        Dedup::Position => Source::of(None, cluster, &position, delivered.timestamp_ms),
     };
     let delivered_at = delivered.timestamp_ms.map(Timestamp::from_ms);
     let record = Record {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::batch::Entry;
-use crate::record::sha256_hex;
+use crate::record::{place, sha256_hex};
 use crate::rejection::Refusal;
 
 /// A record that could not be processed.
@@ -127,15 +127,7 @@ fn letter_id(
     raw: &str,
 ) -> Uuid {
     let name = match position {
-        Some(Position {
-            topic,
-            partition,
-            offset,
-        }) => {
-            // A topic that is made again has the same offsets with other timestamps.
-            let timestamp = timestamp_ms.unwrap_or(-1);
-            format!("{function}\n{cluster}/{topic}/{partition}/{offset}@{timestamp}")
-        }
+        Some(position) => format!("{function}\n{}", place(cluster, position, timestamp_ms)),
         None => format!("{function}\n{cluster}\n{raw}"),
     };
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())

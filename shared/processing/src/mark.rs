@@ -7,6 +7,7 @@ use event_schema::Timestamp;
 use msk_event::Position;
 use serde_json::{Value, json};
 
+use crate::record::place;
 use crate::store::{Body, ItemKey, Stored};
 
 /// The logical name of the table of markers, fences, leases, parked keys and their rows.
@@ -42,17 +43,15 @@ pub(crate) fn event_marker(function: &str, event_id: &str) -> ItemKey {
     state_key(format!("{function}#event#{event_id}"), "mark")
 }
 
-/// The marker's key of a record that is known by its position alone.
-pub(crate) fn position_marker(function: &str, cluster: &str, position: &Position) -> ItemKey {
-    let Position {
-        topic,
-        partition,
-        offset,
-    } = position;
-    state_key(
-        format!("{function}#position#{cluster}/{topic}/{partition}/{offset}"),
-        "mark",
-    )
+/// The marker's key of a record that is known by where and when it lies alone.
+pub(crate) fn position_marker(
+    function: &str,
+    cluster: &str,
+    position: &Position,
+    timestamp_ms: Option<i64>,
+) -> ItemKey {
+    let place = place(cluster, position, timestamp_ms);
+    state_key(format!("{function}#position#{place}"), "mark")
 }
 
 pub(crate) fn fence_key(function: &str, cluster: &str, position: &Position) -> ItemKey {

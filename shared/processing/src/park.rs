@@ -38,6 +38,8 @@ pub(crate) struct ParkedRecord<'a> {
     pub(crate) cluster: &'a str,
     pub(crate) ordering_key: &'a str,
     pub(crate) position: &'a Position,
+    /// Tells records of a topic that was made again from those of the old one.
+    pub(crate) timestamp_ms: Option<i64>,
     /// The record as Lambda delivered it.
     pub(crate) raw: &'a str,
     /// Why it failed, for the record that parked the key.
@@ -59,10 +61,11 @@ impl ParkedRecord<'_> {
             partition,
             offset,
         } = self.position;
+        let timestamp = self.timestamp_ms.unwrap_or(-1);
         let rows = chunks.iter().enumerate().map(|(n, chunk)| Write {
             key: state_key(
                 parked_partition(self.function, self.ordering_key),
-                format!("{ROW_PREFIX}{topic}#{partition:010}#{offset:020}#{n:03}"),
+                format!("{ROW_PREFIX}{topic}#{partition:010}#{offset:020}@{timestamp}#{n:03}"),
             ),
             expect: Expect::Absent,
             change: Change::Put(body(json!({
@@ -116,6 +119,7 @@ mod tests {
                 cluster: "c",
                 ordering_key: "k",
                 position: &position,
+                timestamp_ms: Some(1),
                 raw: "{}",
                 head: None,
                 at: Timestamp::from_ms(0),

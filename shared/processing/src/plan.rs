@@ -302,7 +302,7 @@ impl<H: Decide> Planner<'_, H> {
         // The event's own marker belongs to the first payload.
         let mut mark = None;
         if let (OnPoison::ParkKey, Some(position)) = (H::ON_POISON, &entry.position) {
-            let key = position_marker(H::NAME, self.cluster, position);
+            let key = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
             match state.standing_by_marker(key, None, self.mode) {
                 Standing::Unknown => return Next::Wait,
                 Standing::Finished => return Next::Settled(Fate::Duplicate),
@@ -395,6 +395,7 @@ impl<H: Decide> Planner<'_, H> {
             cluster: self.cluster,
             ordering_key,
             position,
+            timestamp_ms: place.entry.timestamp_ms,
             raw: &place.entry.raw,
             head: head.as_ref(),
             at: self.now,

@@ -31,14 +31,16 @@ pub struct Record<E> {
 pub(crate) struct Source(String);
 
 impl Source {
-    pub(crate) fn of(event_id: Option<&EventId>, cluster: &str, position: &Position) -> Self {
+    /// By its event's id, or by where and when it lies: a topic that is made again has the same offsets with
+    /// other timestamps.
+    pub(crate) fn of(
+        event_id: Option<&EventId>,
+        cluster: &str,
+        position: &Position,
+        timestamp_ms: Option<i64>,
+    ) -> Self {
         Self(event_id.map_or_else(
-            || {
-                format!(
-                    "{cluster}/{}/{}/{}",
-                    position.topic, position.partition, position.offset
-                )
-            },
+            || place(cluster, position, timestamp_ms),
             |id| format!("id/{}", id.as_ref()),
         ))
     }
@@ -48,6 +50,17 @@ impl Source {
         let name = format!("{function}\n{}\n{n}", self.0);
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
     }
+}
+
+/// Where and when a record lies, as text.
+pub(crate) fn place(cluster: &str, position: &Position, timestamp_ms: Option<i64>) -> String {
+    let Position {
+        topic,
+        partition,
+        offset,
+    } = position;
+    let timestamp = timestamp_ms.unwrap_or(-1);
+    format!("{cluster}/{topic}/{partition}/{offset}@{timestamp}")
 }
 
 /// The ordering key of a record: its Kafka key where it has one, because that is what chose its partition.
@@ -112,11 +125,13 @@ mod tests {
             partition: 0,
             offset,
         };
-        let a = Source::of(None, "c", &position(1));
-        let b = Source::of(None, "c", &position(2));
+        let a = Source::of(None, "c", &position(1), Some(7));
+        let b = Source::of(None, "c", &position(2), Some(7));
         assert_eq!(a.derived_id("f", 0), a.derived_id("f", 0));
         assert_ne!(a.derived_id("f", 0), a.derived_id("f", 1));
         assert_ne!(a.derived_id("f", 0), b.derived_id("f", 0));
         assert_ne!(a.derived_id("f", 0), a.derived_id("g", 0));
+        let made_again = Source::of(None, "c", &position(1), Some(8));
+        assert_ne!(a.derived_id("f", 0), made_again.derived_id("f", 0));
     }
 }

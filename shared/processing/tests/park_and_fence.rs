@@ -16,7 +16,7 @@ use common::{
     named, outcomes, poison, run_by_hand,
 };
 use event_schema::Timestamp;
-use processing::{Record, Rejection, Transaction, Work};
+use processing::{Processor, Record, Rejection, Transaction, Work};
 use serde_json::json;
 use testkit::{KafkaRecord, VirtualTimer};
 use tokio::sync::Notify;
@@ -178,6 +178,25 @@ async fn a_topic_that_was_made_again_loses_no_record() {
     let again = bench.run_as(&engine, "again", &new).await;
     assert_eq!(outcomes(&again), "U".repeat(50));
     assert_eq!(bench.count(), 150);
+}
+
+/// A record that cannot be read has no date by which to tell the new topic from the old one.
+#[tokio::test]
+async fn a_malformed_record_of_a_topic_that_was_made_again_is_a_dead_letter() {
+    let bench = Bench::new();
+    let engine = bench.engine(Positioned(count_each));
+    let old: Vec<_> = (0..10).map(|offset| activity(offset, "u")).collect();
+    bench.run_as(&engine, "old", &old).await;
+    let malformed = json!({ "topic": common::ACTIVITIES, "partition": 0, "offset": 0, "value": 7 });
+    let payload = testkit::EventBuilder::new()
+        .raw(format!("{}-0", common::ACTIVITIES), malformed)
+        .build();
+    for request_id in ["new", "again"] {
+        let invocation = testkit::invocation(request_id, &bench.timer);
+        let processed = engine.process(&payload, &invocation).await.unwrap();
+        assert_eq!(outcomes(&processed), "D");
+    }
+    assert_eq!(bench.letters.letters().len(), 1);
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl<H: Decide> Planner<'_, H> {
                 // What cannot be decoded fails the same way each time; it needs a mark of its own only
                 // where it would otherwise park its key again.
                 None if H::ON_POISON == OnPoison::ParkKey => {
-                    let key = position_marker(H::NAME, self.cluster, position);
+                    let key = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
                     state.standing_by_marker(key, None, self.mode)
                 }
                 None => Standing::Fresh {
@@ -184,6 +184,14 @@ impl<H: Decide> Planner<'_, H> {
             }
         };
         match (self.mode, fence.pass(position.offset, entry.timestamp_ms)) {
+            // What cannot be read has no date to tell a topic that was made again by. It fails the same way
+            // each time, and its letter has the same id: better a letter twice than a record lost.
+            (Mode::Deliver, Passage::Finished) if entry.is_undated_and_undecodable() => {
+                Standing::Fresh {
+                    mark: None,
+                    fence: None,
+                }
+            }
             (Mode::Deliver, Passage::Finished) => Standing::Finished,
             (Mode::Deliver, Passage::Next(moved) | Passage::NewEpoch(moved)) => Standing::Fresh {
                 mark: None,
@@ -191,7 +199,7 @@ impl<H: Decide> Planner<'_, H> {
             },
             // The fence is long past: what is put back gets a marker of its own position.
             (Mode::Redrive | Mode::Unpark, Passage::Finished | Passage::NewEpoch(_)) => {
-                let marker = position_marker(H::NAME, self.cluster, position);
+                let marker = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
                 state.standing_by_marker(marker, None, self.mode)
             }
             (Mode::Redrive | Mode::Unpark, Passage::Next(_)) => {
