@@ -47,8 +47,9 @@ deny: $(CARGO_DENY)
 unit:
 	cargo test --locked --workspace --lib --bins $(QUICK_TESTS:%=--test %)
 
-prove: ## Runs the properties with many more cases, then the fuzz targets (needs nightly Rust).
-	PROPTEST_CASES=20000 cargo test --locked --release -p event-schema -p msk-event -p processing
+prove: ## Runs the properties and the simulation with many more cases, then the fuzz targets (nightly Rust).
+	PROPTEST_CASES=20000 cargo test --locked --profile ci -p event-schema -p msk-event -p processing --lib --test properties
+	SEEDS=$${SEEDS:-20000} cargo test --locked --profile ci -p processing --test simulation -- --nocapture
 	$(MAKE) fuzz
 
 fuzz:

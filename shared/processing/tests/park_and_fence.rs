@@ -62,6 +62,24 @@ async fn a_parked_key_holds_back_its_later_records() {
 }
 
 #[tokio::test]
+async fn an_event_of_another_type_is_ignored_although_its_key_is_parked() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let other = |offset| {
+        KafkaRecord::new(common::BALANCES, 0, offset)
+            .key("user:1")
+            .json(&json!({ "event_id": "x", "event_type": "payment.completed", "amount": 1 }))
+    };
+    let first = [other(0), poison(1, "1"), other(2)];
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "first", &first).await),
+        "IDI"
+    );
+    let again = bench.run_as(&engine, "again", &first).await;
+    assert_eq!(outcomes(&again), "IUI");
+}
+
+#[tokio::test]
 async fn parking_twice_is_parking_once() {
     let bench = Bench::new();
     let engine = bench.engine(Parking(charge));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use msk_event::Position;
 
 use super::{Mode, Pass, Planner};
-use crate::batch::Entry;
+use crate::batch::{Content, Entry};
 use crate::decide::{Decide, Dedup, OnPoison};
 use crate::mark::{
     Fence, Mark, Passage, event_marker, fence_key, marker_has_payload, position_marker, stored_mark,
@@ -114,7 +114,8 @@ impl<'a> State<'a> {
         let (OnPoison::ParkKey, Some(key)) = (H::ON_POISON, &entry.ordering_key) else {
             return Some(false);
         };
-        if mode == Mode::Unpark {
+        // Nothing waits for what is of another type, and it waits for nothing.
+        if mode == Mode::Unpark || matches!(entry.content, Content::OtherType) {
             return Some(false);
         }
         if self.parked.contains(key) {
@@ -139,6 +140,10 @@ impl<H: Decide> Planner<'_, H> {
         };
         match H::DEDUP {
             Dedup::Position => self.standing_by_fence(entry, position, state),
+            Dedup::EventId if matches!(entry.content, Content::OtherType) => Standing::Fresh {
+                mark: None,
+                fence: None,
+            },
             Dedup::EventId => match entry.record().and_then(|record| record.event_id.as_ref()) {
                 Some(id) => {
                     let key = event_marker(H::NAME, id.as_ref());

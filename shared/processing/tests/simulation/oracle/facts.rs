@@ -1,0 +1,206 @@
+//! What a schedule left behind, read into one shape.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use processing::{Change, DeadLetter, OUTBOX_TABLE, STATE_TABLE, Write};
+use serde_json::Value;
+use testkit::{MemoryDeadLetters, MemoryStore};
+
+use crate::broker::{Broker, Place, Produced};
+use crate::functions::Function;
+use crate::mail::Mail;
+
+/// What a schedule left behind.
+pub(crate) struct Facts {
+    pub(crate) function: Function,
+    pub(crate) ended: bool,
+    pub(crate) produced: BTreeMap<Place, Produced>,
+    /// The committed offset of each partition and epoch.
+    committed: BTreeMap<(i32, u32), i64>,
+    pub(crate) discarded: BTreeSet<Place>,
+    /// In the order in which they happened.
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) applied: BTreeSet<Place>,
+    pub(crate) letters: BTreeSet<Place>,
+    pub(crate) parked: BTreeMap<Place, Parked>,
+    pub(crate) mail_faults: Vec<String>,
+    pub(crate) store: MemoryStore,
+}
+
+/// Something that a record brought about.
+#[derive(Clone, Debug)]
+pub(crate) struct Effect {
+    pub(crate) place: Place,
+    pub(crate) user: String,
+    /// The id of the event that tells of it, or the token of the mail.
+    pub(crate) told_id: String,
+    pub(crate) kind: String,
+    /// A mail of an invocation whose time was up long before.
+    pub(crate) late: bool,
+    /// The number of its transaction, in the order of commits.
+    pub(crate) transaction: usize,
+}
+
+/// A record that waits in the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Parked {
+    pub(crate) user: String,
+}
+
+impl Facts {
+    pub(crate) fn gather(
+        function: Function,
+        ended: bool,
+        broker: &Broker,
+        store: &MemoryStore,
+        letters: &MemoryDeadLetters,
+        mail: &Mail,
+    ) -> Self {
+        let topic = broker.topic();
+        let produced: BTreeMap<_, _> = topic
+            .produced()
+            .map(|produced| (produced.place, produced.clone()))
+            .collect();
+        let committed = topic
+            .partitions
+            .iter()
+            .enumerate()
+            .flat_map(|(index, partition)| {
+                let index = i32::try_from(index).unwrap();
+                let all = partition
+                    .committed_before
+                    .iter()
+                    .chain([&partition.committed]);
+                all.enumerate()
+                    .map(move |(epoch, offset)| ((index, u32::try_from(epoch).unwrap()), *offset))
+            });
+        let mut effects = match function {
+            Function::Mail => mails(mail, &produced),
+            _ => published(store),
+        };
+        effects.retain(|effect| !effect.user.is_empty());
+        Self {
+            function,
+            ended,
+            committed: committed.collect(),
+            discarded: topic.discarded.clone(),
+            applied: effects.iter().map(|effect| effect.place).collect(),
+            effects,
+            letters: letters
+                .letters()
+                .iter()
+                .filter_map(|letter| place_of(letter, &produced))
+                .collect(),
+            parked: parked(store, &produced),
+            mail_faults: mail.faults(),
+            store: store.clone(),
+            produced,
+        }
+    }
+
+    pub(crate) fn is_in_topic(&self, place: &Place) -> bool {
+        let committed = self.committed.get(&(place.partition, place.epoch));
+        committed.is_none_or(|committed| place.offset >= *committed)
+    }
+
+    /// Whether the records at two places are one event.
+    pub(crate) fn same_event(&self, a: Place, b: Place) -> bool {
+        let event = |place| {
+            let produced: &Produced = self.produced.get(&place)?;
+            Some((produced.event_id.clone()?, produced.record.value.clone()?))
+        };
+        event(a).is_some() && event(a) == event(b)
+    }
+
+    /// The items of a table, as the structs that they are.
+    pub(crate) fn table<I: serde::de::DeserializeOwned>(&self, name: &str) -> Vec<I> {
+        let items = self.store.table(name).into_iter();
+        items
+            .map(|(_, stored)| serde_json::from_value(Value::Object(stored.body)).unwrap())
+            .collect()
+    }
+}
+
+/// What the outbox rows tell of, in the order of commits.
+fn published(store: &MemoryStore) -> Vec<Effect> {
+    let transactions = store.applied();
+    let rows = transactions
+        .iter()
+        .enumerate()
+        .flat_map(|(number, writes)| {
+            writes
+                .iter()
+                .filter_map(move |write| Some((number, row(write)?)))
+        });
+    rows.flat_map(|(transaction, events)| {
+        events
+            .iter()
+            .filter_map(move |event| effect(event, transaction))
+    })
+    .collect()
+}
+
+fn row(write: &Write) -> Option<&Vec<Value>> {
+    let Change::Put(body) = &write.change else {
+        return None;
+    };
+    body.get("events")
+        .filter(|_| write.key.table == OUTBOX_TABLE)?
+        .as_array()
+}
+
+fn effect(event: &Value, transaction: usize) -> Option<Effect> {
+    let value: Value = serde_json::from_str(event["value"].as_str()?).ok()?;
+    Some(Effect {
+        place: Place::read(value["data"]["place"].as_str()?)?,
+        user: value["recipient"].as_str()?.to_owned(),
+        told_id: event["event_id"].as_str()?.to_owned(),
+        kind: value["kind"].as_str().unwrap_or_default().to_owned(),
+        late: false,
+        transaction,
+    })
+}
+
+fn mails(mail: &Mail, produced: &BTreeMap<Place, Produced>) -> Vec<Effect> {
+    let sent = mail.sent().into_iter().enumerate();
+    let effects = sent.map(|(number, sent)| Effect {
+        place: sent.place,
+        user: produced
+            .get(&sent.place)
+            .map(|p| p.user.clone())
+            .unwrap_or_default(),
+        told_id: sent.token,
+        kind: String::new(),
+        late: sent.late,
+        transaction: number,
+    });
+    effects.collect()
+}
+
+/// The record that a letter holds; its timestamp tells the epochs of a topic apart.
+fn place_of(letter: &DeadLetter, produced: &BTreeMap<Place, Produced>) -> Option<Place> {
+    let position = letter.position.as_ref()?;
+    let record: Value = serde_json::from_str(letter.record.get()).ok()?;
+    let timestamp_ms = record["timestamp"].as_i64();
+    let is_it = |produced: &&Produced| {
+        produced.place.partition == position.partition
+            && produced.place.offset == position.offset
+            && produced.record.timestamp_ms == timestamp_ms
+    };
+    produced.values().find(is_it).map(|produced| produced.place)
+}
+
+/// Parked rows, by the position in their sort key.
+fn parked(store: &MemoryStore, produced: &BTreeMap<Place, Produced>) -> BTreeMap<Place, Parked> {
+    let rows = store.table(STATE_TABLE).into_iter().filter_map(|(key, _)| {
+        let mut parts = key.sort.strip_prefix("row#")?.split('#').skip(1);
+        let place = Place {
+            partition: parts.next()?.parse().ok()?,
+            offset: parts.next()?.split('@').next()?.parse().ok()?,
+            epoch: 0,
+        };
+        let user = produced.get(&place)?.user.clone();
+        Some((place, Parked { user }))
+    });
+    rows.collect()
+}

@@ -1,0 +1,18 @@
+//! What is not promised (ARCHITECTURE.md, "Limits of the promise") and would look like a fault to the oracle.
+//!
+//! Lifting a limit means deleting its function here.
+
+use std::collections::BTreeMap;
+
+use super::Facts;
+
+/// A batch of the old topic that is first looked at when the new one has begun counts in the new one: the
+/// fence does not say when its epoch began. What follows from it is not judged.
+pub(super) fn old_topic_came_late(facts: &Facts) -> bool {
+    let mut epochs: BTreeMap<i32, u32> = BTreeMap::new();
+    facts.effects.iter().any(|effect| {
+        let epoch = epochs.entry(effect.place.partition).or_default();
+        *epoch = (*epoch).max(effect.place.epoch);
+        effect.place.epoch < *epoch
+    })
+}
