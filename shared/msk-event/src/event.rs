@@ -275,8 +275,30 @@ pub struct Redrive<'a> {
     pub id: Cow<'a, str>,
     /// The ordering key whose parked records are put back.
     pub parked_key: Option<Cow<'a, str>>,
-    /// Why the first parked record is not to be applied but left a dead letter.
-    pub skip_head: Option<Cow<'a, str>>,
+    /// The first parked record, which is not to be applied but left a dead letter.
+    pub skip_head: Option<SkipHead<'a>>,
+}
+
+/// Says that the first record of a parked key is given up.
+///
+/// On the wire it is `"skip_head": { "position": "<topic>-<partition>@<offset>", "reason": "…" }`. The position
+/// is what keeps an order that is given twice from giving up the next record as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkipHead<'a> {
+    /// Which record the operator means, as [`Position`](crate::Position) is displayed; empty if it is absent.
+    pub position: Cow<'a, str>,
+    /// Why, for the record's log; empty if it is absent.
+    pub reason: Cow<'a, str>,
+}
+
+impl<'a> SkipHead<'a> {
+    /// Reads it leniently: one that names no position is refused where it is carried out.
+    fn read(skip_head: &'a RawValue) -> Self {
+        Self {
+            position: wire::inner_text(skip_head, "position").unwrap_or_default(),
+            reason: wire::inner_text(skip_head, "reason").unwrap_or_default(),
+        }
+    }
 }
 
 impl<'a> Redrive<'a> {
@@ -285,16 +307,12 @@ impl<'a> Redrive<'a> {
     fn read(tailrace: &'a RawValue) -> Option<Self> {
         let (_, mark) = (wire::inner_entries(tailrace)?.into_iter())
             .find(|(name, mark)| name == "redrive" && !wire::is_null(mark))?;
-        let text = |field: &str| {
-            let entries = wire::inner_entries(mark).into_iter().flatten();
-            entries
-                .filter(|(name, _)| name == field)
-                .find_map(|(_, value)| wire::text(value))
-        };
+        let skip_head = (wire::inner_entries(mark).into_iter().flatten())
+            .find(|(name, value)| name == "skip_head" && !wire::is_null(value));
         Some(Self {
-            id: text("id").unwrap_or_default(),
-            parked_key: text("parked_key"),
-            skip_head: text("skip_head"),
+            id: wire::inner_text(mark, "id").unwrap_or_default(),
+            parked_key: wire::inner_text(mark, "parked_key"),
+            skip_head: skip_head.map(|(_, value)| SkipHead::read(value)),
         })
     }
 }

@@ -17,7 +17,7 @@ mod wire;
 
 pub use event::{
     Delivered, EVENT_BYTES_MAX, EventError, EventSource, KafkaEvent, Malformed,
-    RECORDS_PER_EVENT_MAX, Redrive,
+    RECORDS_PER_EVENT_MAX, Redrive, SkipHead,
 };
 pub use position::Position;
 pub use record::{DataFormat, Header, Record, SchemaMetadata, TimestampType};

@@ -36,6 +36,14 @@ pub(crate) fn inner_entries(value: &RawValue) -> Option<Entries<'_>> {
     entries(value.get()).ok().flatten()
 }
 
+/// Reads the first string field of this name; `None` if there is none, or the value is no object.
+pub(crate) fn inner_text<'a>(value: &'a RawValue, field: &str) -> Option<Cow<'a, str>> {
+    let entries = inner_entries(value)?.into_iter();
+    entries
+        .filter(|(name, _)| name == field)
+        .find_map(|(_, value)| text(value))
+}
+
 /// Takes an array apart; `None` if the value is of another type.
 pub(crate) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
     // The only possible error is the type: the text was scanned when `value` was made.

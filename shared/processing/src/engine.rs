@@ -125,7 +125,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
                 skip_head,
                 ..
             }) => {
-                return self.unpark(key, skip_head.as_deref(), invocation).await;
+                return self.unpark(key, skip_head.as_ref(), invocation).await;
             }
             Some(Redrive {
                 parked_key: None, ..
@@ -187,10 +187,12 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
         run.batch.forget_rounds();
         let mut cache = Cache::default();
         let planned = self.plan(run, &mut cache).await?;
+        // Stamped after the load: what was committed before it was seen has an earlier stamp.
+        let stamp_ms = self.timer.now().as_ms();
         let packing = Packing {
             cache: &cache,
             now: run.now,
-            outbox_order: &format!("{:015}-{}-{attempt:02}", run.now.as_ms(), run.id),
+            outbox_order: &format!("{stamp_ms:015}-{}-{attempt:02}", run.id),
             isolate: run.isolate,
         };
         let chains = packing.pack(planned);

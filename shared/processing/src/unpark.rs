@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use msk_event::BatchResponse;
+use msk_event::{BatchResponse, SkipHead};
 use serde_json::Value;
 
 use crate::batch::{Batch, Entry, Fate, decode_record};
@@ -44,12 +44,12 @@ enum Page {
 impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
     /// Puts the parked records of a key back, in order, up to the first that fails again.
     ///
-    /// `skip_head` says why the first of them is left a dead letter. The answer fails unless the key is free
-    /// in the end.
+    /// `skip_head` says which is the first of them, to be left a dead letter, and why. The answer fails unless
+    /// the key is free in the end.
     pub(crate) async fn unpark(
         &self,
         ordering_key: &str,
-        mut skip_head: Option<&str>,
+        mut skip_head: Option<&SkipHead<'_>>,
         invocation: &Invocation,
     ) -> Processed {
         let mut all = Processed {
@@ -83,7 +83,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
     async fn unpark_page(
         &self,
         ordering_key: &str,
-        skip_head: Option<&str>,
+        skip_head: Option<&SkipHead<'_>>,
         invocation: &Invocation,
     ) -> Result<Page, Refusal> {
         let nothing = Batch {
@@ -195,7 +195,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
 /// all there.
 fn parked_batch<H: Decide>(
     rows: BTreeMap<ItemKey, Stored>,
-    skip_head: Option<&str>,
+    skip_head: Option<&SkipHead<'_>>,
     timer: &impl Timer,
 ) -> Result<Batch<H::Event>, Refusal> {
     let unreadable = || Refusal::new("parked_unreadable", "a parked row is not of its form");
@@ -238,9 +238,14 @@ fn parked_batch<H: Decide>(
             .iter()
             .map(|(key, row)| take_away(key, row))
             .collect();
-        entry.skip = skip_head
-            .filter(|_| batch.entries.is_empty())
-            .map(str::to_owned);
+        if let Some(skip) = skip_head.filter(|_| batch.entries.is_empty()) {
+            let head = entry.position.as_ref().map(ToString::to_string);
+            if head.as_deref() != Some(&*skip.position) {
+                let message = "another record than the one to skip is the first that waits";
+                return Err(Refusal::new("another_head", message));
+            }
+            entry.skip = Some(skip.reason.clone().into_owned());
+        }
         batch.entries.push(entry);
     }
     if batch.entries.is_empty() {

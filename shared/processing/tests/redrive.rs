@@ -61,8 +61,9 @@ async fn unpark(
     bench: &Bench,
     engine: &impl Processor,
     key: &str,
-    skip: Option<&str>,
+    skip: Option<(&str, &str)>,
 ) -> Processed {
+    let skip = skip.map(|(position, reason)| json!({ "position": position, "reason": reason }));
     let payload = json!({ "tailrace": { "redrive": {
         "id": "operator", "parked_key": key, "skip_head": skip,
     } } });
@@ -214,7 +215,8 @@ async fn a_head_that_is_skipped_stays_a_dead_letter() {
     let engine = bench.engine(Parking(charge));
     let records = [poison(0, "1"), charged(1, "b", "1", 2)];
     bench.run(&engine, &records).await;
-    let processed = unpark(&bench, &engine, "user:1", Some("the customer took it back")).await;
+    let skip = ("balance.balance.charged-0@0", "the customer took it back");
+    let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
     assert_eq!(outcomes(&processed), "DA");
     assert!(is_free(&processed));
     assert_eq!(bench.account("1").unwrap().history, [2]);
@@ -224,6 +226,31 @@ async fn a_head_that_is_skipped_stays_a_dead_letter() {
         "UU"
     );
     assert_eq!(parked_items(&bench), 0);
+}
+
+/// An operator who got no answer gives the order again.
+#[tokio::test]
+async fn a_skip_that_is_ordered_twice_gives_up_one_record() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let records = [poison(0, "1"), poison(1, "1"), charged(2, "c", "1", 2)];
+    bench.run(&engine, &records).await;
+    let skip = Some(("balance.balance.charged-0@0", "the customer took it back"));
+    let first = unpark(&bench, &engine, "user:1", skip).await;
+    assert_eq!(
+        outcomes(&first),
+        "DDF",
+        "the second is a failure of its own"
+    );
+    let second = unpark(&bench, &engine, "user:1", skip).await;
+    assert_eq!(
+        second.answer,
+        Answer::Fail {
+            unfinished: 0,
+            code: "another_head"
+        }
+    );
+    assert_eq!(parked_items(&bench), 3, "the flag and two rows");
 }
 
 #[tokio::test]

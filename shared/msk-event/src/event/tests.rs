@@ -73,10 +73,32 @@ fn sources_of_any_form_are_read() {
 
 #[test]
 fn a_redrive_of_a_parked_key_names_it() {
-    let json = r#"{"tailrace":{"redrive":{"id":"r","parked_key":"user:1","skip_head":"why"}}}"#;
+    let json = r#"{"tailrace":{"redrive":{"id":"r","parked_key":"user:1"}}}"#;
     let redrive = event(json).redrive.unwrap();
     assert_eq!(redrive.parked_key.as_deref(), Some("user:1"));
-    assert_eq!(redrive.skip_head.as_deref(), Some("why"));
+    assert_eq!(redrive.skip_head, None);
+}
+
+#[test]
+fn a_head_to_skip_is_named_with_its_reason() {
+    let skip_head = |json: &str| {
+        let json = format!(r#"{{"tailrace":{{"redrive":{{"skip_head":{json}}}}}}}"#);
+        let redrive = event(&json).redrive.unwrap();
+        let skip = redrive.skip_head?;
+        Some((skip.position.into_owned(), skip.reason.into_owned()))
+    };
+    let read = |position: &str, reason: &str| Some((position.to_owned(), reason.to_owned()));
+    assert_eq!(
+        skip_head(r#"{"position":"t-0@7","reason":"why"}"#),
+        read("t-0@7", "why")
+    );
+    assert_eq!(
+        skip_head(r#"{"reason":"why"}"#),
+        read("", "why"),
+        "a skip that names nothing is still seen as one"
+    );
+    assert_eq!(skip_head(r#""why""#), read("", ""));
+    assert_eq!(skip_head("null"), None);
 }
 
 #[test]
