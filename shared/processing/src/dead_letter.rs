@@ -5,10 +5,12 @@
 use event_schema::{Event, Timestamp};
 use msk_event::Position;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::batch::Entry;
+use crate::outbox::OutboxEvent;
 use crate::record::{place, sha256_hex};
 use crate::rejection::Refusal;
 
@@ -31,7 +33,8 @@ pub struct DeadLetter {
     pub last_failed_at: Timestamp,
     /// The event's type, as far as it is known.
     pub event_type: Option<String>,
-    /// The version of the event's schema that the function was built with.
+    /// The version of the event's schema that the function was built with; empty for an event that could not
+    /// be published.
     pub schema_version: String,
     /// The version of the function's code.
     pub code_version: String,
@@ -39,13 +42,15 @@ pub struct DeadLetter {
     pub trace_id: Option<String>,
     /// SHA-256 of the ordering key, so that letters of one key can be found without showing it.
     pub key_hash: Option<String>,
-    /// The cluster, as it appears in stored keys.
+    /// The cluster, as it appears in stored keys; empty for an event that could not be published.
     pub cluster: String,
     /// Where the record lies, as far as that could be read.
     pub position: Option<LetterPosition>,
-    /// The key of the `records` object under which Lambda delivered it.
+    /// The key of the `records` object under which Lambda delivered it; the topic of an event that could not be
+    /// published.
     pub topic_partition: String,
-    /// The record as Lambda delivered it: key, value, headers, position.
+    /// The record as Lambda delivered it: key, value, headers, position. An event that could not be published is
+    /// as its outbox row holds it.
     pub record: Box<RawValue>,
 }
 
@@ -114,6 +119,45 @@ impl Origin<'_> {
             position: position.map(Into::into),
             topic_partition: entry.topic_partition.clone(),
             record: raw_record(&entry.raw),
+        }
+    }
+}
+
+/// A dead letter of what the relay could not publish: no record yet, so it has no position.
+pub(crate) struct OutgoingLetter<'a> {
+    pub(crate) function: &'static str,
+    pub(crate) code_version: &'a str,
+    /// What makes it the same letter when it is sent again.
+    pub(crate) id: &'a str,
+    /// Where it was to go, as far as that is known.
+    pub(crate) lane: &'a str,
+    pub(crate) event: Option<&'a OutboxEvent>,
+    pub(crate) content: Value,
+    pub(crate) at: Timestamp,
+}
+
+impl OutgoingLetter<'_> {
+    pub(crate) fn write(self, refusal: Refusal) -> DeadLetter {
+        let name = format!("{}\n{}", self.function, self.id);
+        let event = self.event;
+        let key = event.and_then(|event| event.key.as_ref());
+        DeadLetter {
+            id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()),
+            function: self.function,
+            code: refusal.code,
+            causes: refusal.chain,
+            attempts: 1,
+            first_failed_at: self.at,
+            last_failed_at: self.at,
+            event_type: event.map(|event| event.event_type.clone()),
+            schema_version: String::new(),
+            code_version: self.code_version.to_owned(),
+            trace_id: event.and_then(|event| event.traceparent.clone()),
+            key_hash: key.map(|key| sha256_hex(key.as_bytes())),
+            cluster: String::new(),
+            position: None,
+            topic_partition: self.lane.to_owned(),
+            record: raw_record(&self.content.to_string()),
         }
     }
 }

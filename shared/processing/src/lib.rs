@@ -26,6 +26,7 @@ mod plan;
 mod ports;
 mod record;
 mod rejection;
+mod relay;
 mod report;
 mod store;
 mod transact;
@@ -45,12 +46,16 @@ pub use item::{Item, Key};
 pub use loader::{LOAD_TRIES_MAX, LOADS_IN_FLIGHT_MAX};
 pub use mark::{Mark, STATE_TABLE};
 pub use msk_event::EventError;
-pub use outbox::{EVENT_BYTES_MAX, OUTBOX_TABLE, ROW_BYTES_MAX, ROW_EVENTS_MAX};
+pub use outbox::{EVENT_BYTES_MAX, OUTBOX_TABLE, OutboxEvent, ROW_BYTES_MAX, ROW_EVENTS_MAX};
 pub use park::{RECORD_ROWS_MAX, ROW_CHUNK_BYTES_MAX};
 pub use plan::ROUNDS_MAX;
 pub use ports::{DeadLetterError, DeadLetters, Timer};
 pub use record::Record;
 pub use rejection::{Refusal, Rejection};
+pub use relay::{
+    OutboxLane, PublishError, PublishFailure, Publisher, RELAY_EVENTS_MAX,
+    RELAY_LANES_IN_FLIGHT_MAX, Relay, RelaySettings, Relayed, SWEEP_PAGES_MAX, SWEEP_ROWS_MAX,
+};
 pub use report::{Answer, Effort, Outcome, Processed, RecordReport};
 pub use store::{
     Addition, Body, Cancellation, Cause, Change, CommitError, Expect, ITEM_BYTES_MAX, ItemKey,

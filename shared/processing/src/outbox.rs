@@ -4,7 +4,8 @@
 //! keys. Publishing the rows to Kafka is the relay's work.
 
 use event_schema::{EventSpec, Timestamp};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::{Body, Change, Expect, ItemKey, Write};
 
@@ -17,12 +18,28 @@ pub const ROW_BYTES_MAX: usize = 128_000;
 /// Bytes of one event to publish; a row of its own must fit an item.
 pub const EVENT_BYTES_MAX: usize = 350_000;
 
+/// An event in the form in which its row holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEvent {
+    /// The event's id: the same however often it is decided, written or published.
+    pub event_id: String,
+    /// Its type.
+    pub event_type: String,
+    /// Its Kafka key; without one it may go to any partition.
+    pub key: Option<String>,
+    /// When it happened, in RFC 3339.
+    pub timestamp: String,
+    /// The W3C `traceparent` of what caused it.
+    pub traceparent: Option<String>,
+    /// The record's value.
+    pub value: String,
+}
+
 /// An event on its way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) lane: Lane,
-    pub(crate) key: Option<String>,
-    body: Value,
+    pub(crate) event: OutboxEvent,
     bytes: usize,
 }
 
@@ -50,20 +67,15 @@ impl Outgoing {
             number: murmur2(lane_key.as_bytes()) % lanes,
         };
         let bytes = value.len() + id.len() + key.as_ref().map_or(0, String::len) + 128;
-        let body = json!({
-            "event_id": id,
-            "event_type": spec.event_type,
-            "key": key,
-            "timestamp": now.to_string(),
-            "traceparent": traceparent,
-            "value": value,
-        });
-        Self {
-            lane,
+        let event = OutboxEvent {
+            event_id: id.to_owned(),
+            event_type: spec.event_type.to_owned(),
             key,
-            body,
-            bytes,
-        }
+            timestamp: now.to_string(),
+            traceparent: traceparent.map(str::to_owned),
+            value: value.to_owned(),
+        };
+        Self { lane, event, bytes }
     }
 }
 
@@ -73,7 +85,7 @@ pub(crate) struct LaneRows(Vec<Row>);
 
 #[derive(Clone, Debug, Default)]
 struct Row {
-    events: Vec<Value>,
+    events: Vec<OutboxEvent>,
     bytes: usize,
 }
 
@@ -86,11 +98,11 @@ impl LaneRows {
             .filter(|row| has_room(row.events.len(), row.bytes, &outgoing))
         {
             row.bytes += outgoing.bytes;
-            row.events.push(outgoing.body);
+            row.events.push(outgoing.event);
             return false;
         }
         self.0.push(Row {
-            events: vec![outgoing.body],
+            events: vec![outgoing.event],
             bytes: outgoing.bytes,
         });
         true
@@ -125,7 +137,7 @@ impl LaneRows {
         rows.map(|(n, row)| Write {
             key: ItemKey {
                 table: OUTBOX_TABLE,
-                partition: format!("{}#{}", lane.topic, lane.number),
+                partition: lane_partition(lane.topic, lane.number),
                 sort: format!("{order}-{n:03}"),
             },
             expect: Expect::Absent,
@@ -139,9 +151,31 @@ impl Row {
     fn body(&self, topic: &str) -> Body {
         let mut body = Body::new();
         body.insert("topic".to_owned(), Value::from(topic));
-        body.insert("events".to_owned(), Value::Array(self.events.clone()));
+        let events = self.events.iter().map(|event| {
+            // A struct of strings is always an object.
+            serde_json::to_value(event).unwrap_or_default()
+        });
+        body.insert("events".to_owned(), Value::Array(events.collect()));
         body
     }
+}
+
+/// The partition key of a lane's rows.
+pub(crate) fn lane_partition(topic: &str, number: u32) -> String {
+    format!("{topic}#{number}")
+}
+
+/// Reads a row: its topic and its events, in order; `None` if it is not of the form that is written here.
+pub(crate) fn read_row(body: &Body) -> Option<(String, Vec<OutboxEvent>)> {
+    let topic = body.get("topic")?.as_str()?.to_owned();
+    let events = body.get("events")?.as_array()?.iter();
+    let events = events.map(|event| OutboxEvent::deserialize(event).ok());
+    Some((topic, events.collect::<Option<_>>()?))
+}
+
+/// When a row was stamped, in milliseconds since the epoch; `None` if its sort key is not of this form.
+pub(crate) fn row_stamp_ms(sort: &str) -> Option<i64> {
+    sort.split_once('-')?.0.parse().ok()
 }
 
 fn has_room(events: usize, bytes: usize, outgoing: &Outgoing) -> bool {
@@ -203,12 +237,15 @@ mod tests {
             topic: "t",
             number: 0,
         };
-        Outgoing {
-            lane,
+        let event = OutboxEvent {
+            event_id: "e".into(),
+            event_type: "t".into(),
             key: None,
-            body: Value::Null,
-            bytes,
-        }
+            timestamp: String::new(),
+            traceparent: None,
+            value: "{}".into(),
+        };
+        Outgoing { lane, event, bytes }
     }
 
     #[test]
@@ -227,6 +264,46 @@ mod tests {
         assert!(rows.push(outgoing(ROW_BYTES_MAX)));
         assert!(rows.push(outgoing(1)));
         assert!(!rows.push(outgoing(1)));
+    }
+
+    #[test]
+    fn a_row_reads_as_it_was_written() {
+        let lane = Lane {
+            topic: "t",
+            number: 3,
+        };
+        let mut rows = LaneRows::default();
+        rows.push(outgoing(1));
+        let writes = rows.writes(&lane, "000001795256130-id-00-00001");
+        let [
+            Write {
+                key,
+                change: Change::Put(body),
+                ..
+            },
+        ] = &writes[..]
+        else {
+            panic!("one row");
+        };
+        let (topic, events) = read_row(body).unwrap();
+        assert_eq!((topic.as_str(), events), ("t", vec![outgoing(1).event]));
+        assert_eq!(key.partition, lane_partition("t", 3));
+        assert_eq!(row_stamp_ms(&key.sort), Some(1_795_256_130));
+    }
+
+    #[test]
+    fn a_row_of_another_form_is_not_read() {
+        let body = |value: Value| value.as_object().cloned().unwrap();
+        let forms = [
+            serde_json::json!({}),
+            serde_json::json!({ "topic": "t" }),
+            serde_json::json!({ "topic": "t", "events": [{ "event_id": 7 }] }),
+            serde_json::json!({ "topic": 1, "events": [] }),
+        ];
+        for form in forms {
+            assert_eq!(read_row(&body(form)), None);
+        }
+        assert_eq!(row_stamp_ms("no-stamp"), None);
     }
 
     #[test]

@@ -133,10 +133,12 @@ fn bonds(planned: &Planned, changed: &HashSet<ItemKey>) -> Vec<Bond> {
         .iter()
         .filter(|key| changed.contains(key))
         .cloned();
-    let outgoing =
-        planned.effects.published.iter().filter_map(|outgoing| {
-            Some(Bond::Outgoing(outgoing.lane.topic, outgoing.key.clone()?))
-        });
+    let outgoing = planned.effects.published.iter().filter_map(|outgoing| {
+        Some(Bond::Outgoing(
+            outgoing.lane.topic,
+            outgoing.event.key.clone()?,
+        ))
+    });
     let lane = planned.lane.clone().map(Bond::Lane);
     items
         .chain(peeked)
