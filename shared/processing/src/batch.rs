@@ -17,6 +17,14 @@ pub(crate) struct Batch<E> {
     pub(crate) entries: Vec<Entry<E>>,
 }
 
+/// Why a parked record is left a dead letter.
+#[derive(Clone, Debug)]
+pub(crate) struct Skip {
+    pub(crate) reason: String,
+    /// Whether it has been a dead letter before. One that only waited behind others has not.
+    pub(crate) has_letter: bool,
+}
+
 /// One record and what has become of it.
 #[derive(Debug)]
 pub(crate) struct Entry<E> {
@@ -39,8 +47,8 @@ pub(crate) struct Entry<E> {
     pub(crate) fate: Option<Fate>,
     /// The rows in which it is parked, as the writes that take them away.
     pub(crate) rows: Vec<Write>,
-    /// Why an operator has it skipped.
-    pub(crate) skip: Option<String>,
+    /// An operator has it skipped.
+    pub(crate) skip: Option<Skip>,
 }
 
 /// What a record turned out to be.

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use event_schema::Timestamp;
 
 use self::standing::{MarkPlace, Standing, State};
-use crate::batch::{Content, Entry, Fate};
+use crate::batch::{Content, Entry, Fate, Skip};
 use crate::decide::{Decide, OnPoison};
 use crate::mark::{Fence, Mark, Marker, position_marker};
 use crate::pack::fits_a_transaction;
@@ -206,12 +206,8 @@ impl<H: Decide> Planner<'_, H> {
 
     fn next_of_fresh(&self, place: &Place<'_, H::Event>, state: &mut State<'_>) -> Next {
         let nothing = Effects::default();
-        if let Some(reason) = &place.entry.skip {
-            let fate = Fate::DeadLettered(Refusal::new("skipped", reason.clone()));
-            return Next::Planned(Box::new(Planned {
-                mark: self.mark(place, Mark::DeadLettered),
-                ..self.planned(place, fate, nothing)
-            }));
+        if let Some(skip) = &place.entry.skip {
+            return self.skip(place, skip);
         }
         match (&place.entry.condemned, &place.entry.content) {
             (Some(refusal), _) | (None, Content::Undecodable(refusal)) => {
@@ -222,6 +218,16 @@ impl<H: Decide> Planner<'_, H> {
             }
             (None, Content::Event(record)) => self.decide(place, record, state),
         }
+    }
+
+    /// A parked record that an operator gives up stays a dead letter, or becomes one.
+    fn skip(&self, place: &Place<'_, H::Event>, skip: &Skip) -> Next {
+        let fate = Fate::DeadLettered(Refusal::new("skipped", skip.reason.clone()));
+        Next::Planned(Box::new(Planned {
+            letter: !skip.has_letter,
+            mark: self.mark(place, Mark::DeadLettered),
+            ..self.planned(place, fate, Effects::default())
+        }))
     }
 
     /// Runs the handler only to learn what it asks for.
@@ -319,6 +325,9 @@ impl<H: Decide> Planner<'_, H> {
             mark,
             fence: None,
         };
+        if let Some(skip) = &entry.skip {
+            return self.skip(&place, skip);
+        }
         match state.is_parked::<H>(entry, self.mode) {
             None => Next::Wait,
             Some(true) => self.behind_parked(&place, state),
@@ -351,11 +360,11 @@ impl<H: Decide> Planner<'_, H> {
         if H::ON_POISON == OnPoison::ParkKey && can_park {
             return self.park(place, Some(refusal), reads, state);
         }
-        Next::Planned(Box::new(Planned {
+        Next::Planned(Box::new(committable(Planned {
             letter: true,
             mark: self.mark(place, Mark::DeadLettered),
             ..self.planned(place, Fate::DeadLettered(refusal), reads)
-        }))
+        })))
     }
 
     /// A parked record that fails again stays where it is, and what is behind it too.
@@ -411,12 +420,12 @@ impl<H: Decide> Planner<'_, H> {
         };
         let letter = head.is_some();
         let fate = head.map_or(Fate::Parked, Fate::DeadLettered);
-        Next::Planned(Box::new(Planned {
+        Next::Planned(Box::new(committable(Planned {
             letter,
             mark: self.mark(place, Mark::Parked),
             parking: Some(parking),
             ..self.planned(place, fate, reads)
-        }))
+        })))
     }
 
     fn planned(&self, place: &Place<'_, H::Event>, fate: Fate, effects: Effects) -> Planned {
@@ -457,6 +466,19 @@ impl<H: Decide> Planner<'_, H> {
             change: Change::Put(marker.body()),
         })
     }
+}
+
+/// A refusal with the checks of what it rests on, without them where they alone fill a transaction: a record
+/// that reads so much would otherwise never be finished.
+fn committable(planned: Planned) -> Planned {
+    if fits_a_transaction(&planned) {
+        return planned;
+    }
+    let effects = Effects {
+        items: Default::default(),
+        ..planned.effects
+    };
+    Planned { effects, ..planned }
 }
 
 /// A fresh record with the names of its marks.

@@ -1,9 +1,9 @@
 //! The outbox relay: publishes rows lane by lane, in order, and takes away what is published.
 //!
-//! Whoever publishes a lane begins where everything before is on its topic: at the first row that the table's
-//! stream has not been told is done, or at the first row that is left in the table. It goes on only behind
-//! what is acknowledged. So the first appearance of each event is in order, however many relays run at once,
-//! stand still or come back; an event may appear again, under the same id.
+//! Whoever publishes a lane begins where everything before is on its topic: at the first row that is left in
+//! the table, or at the first row that the table's stream has not been told is done, once nothing older is left.
+//! It goes on only behind what is acknowledged. So the first appearance of each event is in order, however many
+//! relays run at once, stand still or come back; an event may appear again, under the same id.
 //!
 //! It knows neither Kafka nor streams: a [`Publisher`] is handed in, and so are the rows of a stream.
 
@@ -43,8 +43,8 @@ pub trait Publisher: Send + Sync + 'static {
     /// Publishing one again is allowed and harmless. Events of one key go to one partition.
     ///
     /// # Errors
-    /// [`PublishError`] says how many of them, from the first on, are acknowledged. The next one may be on the
-    /// topic or not. Behind it there is none that was not there before.
+    /// [`PublishError`] says how many of them, from the first on, are acknowledged. Of those behind, any number
+    /// may be on the topic too, but none whose predecessor is not: a gap would end up out of order.
     fn publish(
         &self,
         topic: &str,
@@ -89,6 +89,9 @@ pub struct RelaySettings {
     pub code_version: String,
     /// Time that is kept free at the end of an invocation for its answer.
     pub deadline_margin: Duration,
+    /// How old a row has to be to count as left over; less than the stream keeps rows (24 h), more than it takes
+    /// to deliver one.
+    pub age_min: Duration,
 }
 
 /// A lane of the outbox: a topic, and which share of its keys.
@@ -157,59 +160,65 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
     ///
     /// It does not fail: the stream is told from which row on they have to come again.
     pub async fn publish(&self, rows: Vec<(ItemKey, Body)>, invocation: &Invocation) -> Relayed {
-        let run = self.start(invocation);
+        let run = &self.start(invocation);
         let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
         for (index, (key, body)) in rows.into_iter().enumerate() {
             let lane = lanes.entry(key.partition.clone()).or_default();
             lane.push(index, key, body);
         }
         let runs: Vec<_> = lanes
-            .into_values()
-            .enumerate()
-            .map(|(number, lane)| {
-                let name = format!("{}-{number}", run.id);
-                self.publish_lane(lane, run.deadline, name)
-            })
+            .into_iter()
+            .map(|(partition, lane)| self.publish_stream_lane(partition, lane, run))
             .collect();
         let ends = stream::iter(runs).buffer_unordered(RELAY_LANES_IN_FLIGHT_MAX);
-        ends.fold(Relayed::default(), |relayed, end| async move {
-            relayed.and(end)
-        })
+        ends.fold(
+            Relayed::default(),
+            |all, one| async move { all.and_all(one) },
+        )
         .await
     }
 
-    /// Publishes what is left in the table of these lanes and was stamped at least `age_min` ago: rows that the
-    /// stream has lost, or could not get rid of.
+    /// The rows of one lane that the stream has, behind those that it has lost: a stream forgets what it could
+    /// not deliver for a day, and goes on with what came after.
+    async fn publish_stream_lane(&self, partition: String, lane: Lane, run: &Run) -> Relayed {
+        let Some((index, first)) = lane.first() else {
+            return Relayed::default();
+        };
+        let before = Some(first.sort.clone());
+        let mut relayed = self.sweep_lane(partition, before, run).await;
+        if !relayed.unfinished.is_empty() {
+            relayed.first_unfinished = Some(index);
+            return relayed;
+        }
+        let name = format!("{}-{}", run.id, first.partition);
+        relayed.and(self.publish_lane(lane, run.deadline, name).await)
+    }
+
+    /// Publishes what is left over in the table of these lanes: rows that the stream has lost, or could not get
+    /// rid of.
     pub async fn sweep(
         &self,
         lanes: impl IntoIterator<Item = OutboxLane>,
-        age_min: Duration,
         invocation: &Invocation,
     ) -> Relayed {
-        let run = self.start(invocation);
-        let age_ms = i64::try_from(age_min.as_millis()).unwrap_or(i64::MAX);
-        let newest_ms = self.timer.now().as_ms().saturating_sub(age_ms);
+        let run = &self.start(invocation);
         let sweeps: Vec<_> = lanes
             .into_iter()
-            .map(|lane| self.sweep_lane(lane, newest_ms, &run))
+            .map(|lane| self.sweep_lane(lane_partition(lane.topic, lane.number), None, run))
             .collect();
         let ends = stream::iter(sweeps).buffer_unordered(RELAY_LANES_IN_FLIGHT_MAX);
-        let mut relayed = ends
-            .fold(
-                Relayed::default(),
-                |all, one| async move { all.and_all(one) },
-            )
-            .await;
-        // A sweep has nobody who could bring a row again; the next sweep finds it.
-        relayed.first_unfinished = None;
-        relayed
+        ends.fold(
+            Relayed::default(),
+            |all, one| async move { all.and_all(one) },
+        )
+        .await
     }
 
-    async fn sweep_lane(&self, lane: OutboxLane, newest_ms: i64, run: &Run) -> Relayed {
+    /// Publishes the left-over rows of one lane, those only that sort before `before`, if it is there.
+    async fn sweep_lane(&self, partition: String, before: Option<String>, run: &Run) -> Relayed {
         let mut relayed = Relayed::default();
         let mut after = None;
         for page in 0..SWEEP_PAGES_MAX {
-            let partition = lane_partition(lane.topic, lane.number);
             let rows = match self.read_page(&partition, after.take(), run).await {
                 Ok(rows) => rows,
                 Err(refusal) => {
@@ -224,16 +233,19 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
                 // A row that nobody stamped is due.
                 let stamp_ms = row_stamp_ms(&key.sort).unwrap_or(0);
                 relayed.note_stamp(stamp_ms);
-                all_are_due &= stamp_ms <= newest_ms;
+                let is_before = before.as_ref().is_none_or(|before| key.sort < *before);
+                all_are_due &= stamp_ms <= run.newest_ms && is_before;
                 // Not one row past the first that is not: they are published in order.
                 if all_are_due {
                     after = Some(key.sort.clone());
                     due.push(index, key, body);
                 }
             }
-            let name = format!("{}-{partition}-{page}", run.id);
+            let name = format!("{}-{partition}-sweep-{page}", run.id);
             let end = self.publish_lane(due, run.deadline, name).await;
             relayed = relayed.and(end);
+            // These rows are not the stream's: the next sweep finds them.
+            relayed.first_unfinished = None;
             if !relayed.unfinished.is_empty() || !whole_page || !all_are_due {
                 return relayed;
             }
@@ -275,9 +287,11 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
     }
 
     fn start(&self, invocation: &Invocation) -> Run {
+        let age_ms = i64::try_from(self.settings.age_min.as_millis()).unwrap_or(i64::MAX);
         Run {
             id: sha256_hex(invocation.request_id.as_bytes()),
             deadline: Deadline::new(invocation.deadline, self.settings.deadline_margin),
+            newest_ms: self.timer.now().as_ms().saturating_sub(age_ms),
         }
     }
 }
@@ -286,6 +300,8 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
 struct Run {
     id: String,
     deadline: Deadline,
+    /// The latest stamp of a row that counts as left over.
+    newest_ms: i64,
 }
 
 impl Relayed {
@@ -308,6 +324,11 @@ impl Relayed {
         self.events_published += other.events_published;
         self.events_dead_lettered += other.events_dead_lettered;
         self.rows_left += other.rows_left;
+        self.first_unfinished = self
+            .first_unfinished
+            .into_iter()
+            .chain(other.first_unfinished)
+            .min();
         if let Some(at) = other.oldest_row_at {
             self.note_stamp(at.as_ms());
         }

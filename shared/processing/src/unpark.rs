@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use msk_event::{BatchResponse, SkipHead};
 use serde_json::Value;
 
-use crate::batch::{Batch, Entry, Fate, decode_record};
+use crate::batch::{Batch, Entry, Fate, Skip, decode_record};
 use crate::decide::Decide;
 use crate::engine::{DecideEngine, Invocation, Run};
 use crate::loader::Loader;
@@ -244,7 +244,10 @@ fn parked_batch<H: Decide>(
                 let message = "another record than the one to skip is the first that waits";
                 return Err(Refusal::new("another_head", message));
             }
-            entry.skip = Some(skip.reason.clone().into_owned());
+            entry.skip = Some(Skip {
+                reason: skip.reason.clone().into_owned(),
+                has_letter: field("code").is_some_and(Value::is_string),
+            });
         }
         batch.entries.push(entry);
     }

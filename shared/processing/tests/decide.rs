@@ -339,6 +339,23 @@ async fn a_dead_letter_that_cannot_be_sent_leaves_its_record_unfinished() {
     assert_eq!(named(&processed), [1]);
 }
 
+/// Neither its effects nor the checks of what its refusal rests on fit a transaction.
+#[tokio::test]
+async fn a_record_that_reads_more_than_a_transaction_is_finished_as_a_dead_letter() {
+    let bench = Bench::new();
+    let users: Vec<_> = (0..150).map(|n| format!("u-{n}")).collect();
+    let handler = Skipping(move |_: &processing::Record<_>, work: &mut Work<'_>| {
+        work.get_many::<Account, _>(&users)?;
+        Err(Rejection::permanent("unlucky", "none of them will do"))
+    });
+    let engine = bench.engine(handler);
+    let records = [charged(0, "a", "1", 5)];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "D");
+    assert_eq!(bench.codes(), ["unlucky"]);
+    let again = bench.run_as(&engine, "again", &records).await;
+    assert_eq!(outcomes(&again), "U", "its mark is there");
+}
+
 #[tokio::test]
 async fn a_record_that_needs_more_than_a_transaction_is_too_large() {
     let bench = Bench::new();

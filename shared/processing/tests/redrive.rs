@@ -228,6 +228,50 @@ async fn a_head_that_is_skipped_stays_a_dead_letter() {
     assert_eq!(parked_items(&bench), 0);
 }
 
+#[tokio::test]
+async fn a_head_that_reuses_an_event_id_can_be_skipped() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let records = [
+        charged(0, "a", "1", 5),
+        charged(1, "a", "1", 6),
+        charged(2, "b", "1", 2),
+    ];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "ADP");
+    let skip = ("balance.balance.charged-0@1", "the producer was mended");
+    let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
+    assert_eq!(outcomes(&processed), "DA");
+    assert!(is_free(&processed));
+    assert_eq!(bench.account("1").unwrap().history, [5, 2]);
+}
+
+/// It waited behind a head that is applied by now, and has never been a dead letter.
+#[tokio::test]
+async fn a_record_that_only_waited_becomes_a_dead_letter_when_it_is_skipped() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let down = Arc::new(AtomicBool::new(true));
+    let gate = down.clone();
+    let apply = fix.charge();
+    let engine = bench.engine(Parking(move |record: &Record<_>, work: &mut Work<'_>| {
+        if record.position.offset == 1 && gate.load(Ordering::SeqCst) {
+            return Err(Rejection::transient("down", "a dependency is down"));
+        }
+        apply(record, work)
+    }));
+    let records = [charged(0, "a", "1", 13), charged(1, "b", "1", 2)];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "DP");
+    fix.roll_out();
+    assert_eq!(
+        outcomes(&unpark(&bench, &engine, "user:1", None).await),
+        "AF"
+    );
+    let skip = ("balance.balance.charged-0@1", "it waited for too long");
+    let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
+    assert_eq!(outcomes(&processed), "D");
+    assert_eq!(bench.codes(), ["unlucky", "skipped"]);
+    assert_eq!(parked_items(&bench), 0);
+}
+
 /// An operator who got no answer gives the order again.
 #[tokio::test]
 async fn a_skip_that_is_ordered_twice_gives_up_one_record() {

@@ -151,6 +151,13 @@ impl MemoryStore {
         lock(&self.state).applied.clone()
     }
 
+    /// Returns the writes of each transaction that applied after the first `known`, in their order.
+    #[must_use]
+    pub fn applied_since(&self, known: usize) -> Vec<Vec<Write>> {
+        let state = lock(&self.state);
+        state.applied.get(known..).unwrap_or_default().to_vec()
+    }
+
     /// Says how many transactions that applied had a write for this item.
     #[must_use]
     pub fn writes_of(&self, key: &ItemKey) -> usize {

@@ -77,6 +77,11 @@ impl Lane {
         });
     }
 
+    /// The first row's index and key.
+    pub(super) fn first(&self) -> Option<(usize, ItemKey)> {
+        self.0.front().map(|row| (row.index, row.key.clone()))
+    }
+
     /// The next rows, as many as go together.
     fn next_part(&mut self) -> Option<Part> {
         let first = self.0.pop_front()?;

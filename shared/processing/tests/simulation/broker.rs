@@ -47,6 +47,8 @@ impl fmt::Display for Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Event,
+    /// Can be applied only once the function's code is mended.
+    Unlucky,
     /// Can never be applied.
     Poison,
     /// Of no concern to the function.
@@ -111,6 +113,29 @@ impl Topic {
     pub(crate) fn is_drained(&self) -> bool {
         let drained = |partition: &Partition| partition.committed >= partition.next_offset;
         self.producer_done && self.partitions.iter().all(drained)
+    }
+
+    /// The record of a position; its timestamp tells the epochs of a topic apart.
+    pub(crate) fn find(
+        &self,
+        partition: i32,
+        offset: i64,
+        timestamp_ms: Option<i64>,
+    ) -> Option<Place> {
+        let mut records = self.produced();
+        let found = records.find(|produced| {
+            produced.place.partition == partition
+                && produced.place.offset == offset
+                && produced.record.timestamp_ms == timestamp_ms
+        });
+        found.map(|produced| produced.place)
+    }
+
+    /// Whether the mapping has gone past a record, as far as it told.
+    pub(crate) fn is_past(&self, place: Place) -> bool {
+        let index = usize::try_from(place.partition).unwrap();
+        let partition = &self.partitions[index];
+        place.epoch < partition.epoch || place.offset < partition.committed
     }
 
     pub(crate) fn produced(&self) -> impl Iterator<Item = &Produced> {

@@ -31,6 +31,9 @@ faults!(
     FreezeAfter,
     Slow,
     Hangs,
+    // At any pause of an invocation.
+    CrashWaiting,
+    FreezeWaiting,
     // Reads.
     ReadRefused,
     ReadThrottled,
@@ -69,6 +72,21 @@ faults!(
     LegacyRecord,
     OtherType,
     TopicMadeAgain,
+    // The outbox relay, its stream and its topic.
+    PublishRefused,
+    PublishPartly,
+    PublishAnswerLost,
+    EventRefused,
+    RelayDown,
+    RelayTimedOut,
+    RelayZombie,
+    RowsComeAgain,
+    StreamForgets,
+    // The operator.
+    FixRolledOut,
+    Redriven,
+    Unparked,
+    HeadSkipped,
 );
 
 /// At any call of an invocation.
@@ -110,29 +128,45 @@ impl FaultSettings {
     }
 }
 
+/// How often a fault happened, and in how many schedules.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count {
+    times: u64,
+    schedules: u64,
+}
+
 /// How often each fault happened.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tally(BTreeMap<Fault, u64>);
+pub(crate) struct Tally(BTreeMap<Fault, Count>);
 
 impl Tally {
+    /// Counts a fault of one schedule.
     pub(crate) fn count(&mut self, fault: Fault) {
-        *self.0.entry(fault).or_default() += 1;
+        let count = self.0.entry(fault).or_default();
+        count.times += 1;
+        count.schedules = 1;
     }
 
     pub(crate) fn of(&self, fault: Fault) -> u64 {
-        self.0.get(&fault).copied().unwrap_or(0)
+        self.0.get(&fault).map_or(0, |count| count.times)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (fault, times) in &other.0 {
-            *self.0.entry(*fault).or_default() += times;
+        for (fault, count) in &other.0 {
+            let sum = self.0.entry(*fault).or_default();
+            sum.times += count.times;
+            sum.schedules += count.schedules;
         }
     }
 
     pub(crate) fn text(&self) -> String {
         let lines = Fault::ALL.iter().map(|fault| {
             let name = format!("{fault:?}");
-            format!("  {name:<20}{:>10}\n", self.of(*fault))
+            let count = self.0.get(fault).copied().unwrap_or_default();
+            format!(
+                "  {name:<20}{:>10} times in {:>7} schedules\n",
+                count.times, count.schedules
+            )
         });
         lines.collect()
     }

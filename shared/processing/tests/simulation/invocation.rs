@@ -1,6 +1,10 @@
 //! One invocation of the function under test: its execution environment with its own clock, and the engine,
 //! or a protocol that is known to be wrong in its place.
 
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use msk_event::EventError;
 use processing::{
     Answer, DecideEngine, DeliverEngine, EngineSettings, Invocation, Outcome, Processed, Processor,
@@ -10,17 +14,51 @@ use tokio::sync::oneshot;
 
 use crate::broker::Produced;
 use crate::faults::Fault;
+use crate::functions::orders::Orders;
 use crate::functions::{Activities, Coupons, Function, Ledger, ParkingLedger};
 use crate::mail::{Mail, MailHandler};
-use crate::mapping::TIMEOUT;
 use crate::mutants::{Mutant, MutantStore, batch_ends, rewrite};
 use crate::naive::Naive;
-use crate::ports::{Line, SimLetters, SimStore};
-use crate::sim::{Sim, SkewedTimer, TaskId};
+use crate::operator::Fix;
+use crate::ports::{Line, SimLetters, SimStore, SimTimer};
+use crate::sim::{Sim, TaskId};
 
-/// The most that a clock is wrong, either way; two clocks differ by less than the engine's margin of 2 s,
-/// which is what leases rest on.
-const SKEW_MS_MAX: i64 = 900;
+/// How long an invocation may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How an invocation ended, as whoever started it sees it.
+#[derive(Debug)]
+pub(crate) enum End<A> {
+    Answered(A),
+    /// The function refused the payload, or its process went.
+    Failed,
+    TimedOut,
+}
+
+/// Waits for an invocation, or gives it up. What is given up may be gone, or go on for as long as it likes:
+/// the two faults count that it timed out, and that it goes on.
+pub(crate) async fn wait<A: fmt::Debug>(
+    sim: &Sim,
+    task: TaskId,
+    answered: oneshot::Receiver<Option<A>>,
+    [timed_out, zombie]: [Fault; 2],
+) -> End<A> {
+    let end = match select(answered, sim.sleep(TIMEOUT)).await {
+        Either::Left((Ok(Some(answer)), _)) => End::Answered(answer),
+        Either::Left((Ok(None) | Err(_), _)) => End::Failed,
+        Either::Right(_) => {
+            sim.count(timed_out);
+            if sim.chance(50) {
+                sim.kill(task);
+            } else {
+                sim.count(zombie);
+            }
+            End::TimedOut
+        }
+    };
+    sim.note(|| format!("#{task} ends: {end:?}"));
+    end
+}
 
 /// Starts invocations.
 #[derive(Clone)]
@@ -32,6 +70,7 @@ pub(crate) struct Invoker {
     pub(crate) store: MemoryStore,
     pub(crate) letters: MemoryDeadLetters,
     pub(crate) mail: Mail,
+    pub(crate) fix: Fix,
 }
 
 impl Invoker {
@@ -46,6 +85,7 @@ impl Invoker {
         let line = Line {
             sim: self.sim.clone(),
             task,
+            fixed: self.fix.is_rolled_out(),
         };
         let timeout_ms = i64::try_from(TIMEOUT.as_millis()).unwrap();
         let invocation = Invocation {
@@ -65,10 +105,7 @@ impl Invoker {
                 line: line.clone(),
                 inner: self.letters.clone(),
             },
-            timer: SkewedTimer {
-                sim: self.sim.clone(),
-                skew_ms: self.skew_ms(),
-            },
+            timer: line.timer(),
             settings: EngineSettings {
                 partial_batch_response: self.partial_batch_response,
                 ..EngineSettings::default()
@@ -88,14 +125,6 @@ impl Invoker {
             drop(answer.send(processed));
         });
         task
-    }
-
-    fn skew_ms(&self) -> i64 {
-        if self.sim.fault(&[Fault::ClockSkew]).is_none() {
-            return 0;
-        }
-        let width = u64::try_from(2 * SKEW_MS_MAX).unwrap();
-        i64::try_from(self.sim.below(width)).unwrap() - SKEW_MS_MAX
     }
 
     async fn process(
@@ -136,6 +165,10 @@ impl Invoker {
                 let engine = DecideEngine::new(Coupons(line), store, letters, timer, settings);
                 engine.process(payload, invocation).await
             }
+            Function::Orders => {
+                let engine = DecideEngine::new(Orders(line), store, letters, timer, settings);
+                engine.process(payload, invocation).await
+            }
             Function::Activities => {
                 let engine = DecideEngine::new(Activities(line), store, letters, timer, settings);
                 engine.process(payload, invocation).await
@@ -156,7 +189,7 @@ impl Invoker {
 struct Environment {
     store: MutantStore,
     letters: SimLetters,
-    timer: SkewedTimer,
+    timer: SimTimer,
     settings: EngineSettings,
     line: Line,
 }

@@ -20,9 +20,11 @@ mod mail;
 mod mapping;
 mod mutants;
 mod naive;
+mod operator;
 mod oracle;
 mod ports;
 mod producers;
+mod relay;
 mod sim;
 mod world;
 
@@ -181,4 +183,19 @@ fn a_fence_that_runs_ahead_is_caught() {
 #[test]
 fn a_read_that_is_not_checked_at_the_commit_is_caught() {
     assert_caught(Mutant::UncheckedRead);
+}
+
+#[test]
+fn a_flag_that_is_dropped_blindly_is_caught() {
+    assert_caught(Mutant::BlindUnparking);
+}
+
+#[test]
+fn a_gap_in_publishing_is_caught() {
+    assert_caught(Mutant::GapsInPublishing);
+}
+
+#[test]
+fn publishing_without_acknowledgement_is_caught() {
+    assert_caught(Mutant::Unacknowledged);
 }

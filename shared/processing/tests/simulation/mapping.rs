@@ -5,9 +5,7 @@
 //! would have it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use msk_event::{BatchResponse, ItemIdentifier};
 use processing::Answer;
 use serde_json::{Value, json};
@@ -16,11 +14,8 @@ use tokio::sync::oneshot;
 
 use crate::broker::{Broker, Produced};
 use crate::faults::Fault;
-use crate::invocation::Invoker;
-use crate::sim::{Sim, TaskId};
-
-/// How long an invocation may take.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
+use crate::invocation::{End, Invoker, wait};
+use crate::sim::Sim;
 
 /// How a schedule's mapping is set, the unconfirmed points of esm-spec §10 included.
 #[derive(Clone, Debug)]
@@ -65,14 +60,6 @@ impl MappingSettings {
             tombstone_absent,
         }
     }
-}
-
-/// How an invocation ended, as the mapping sees it.
-#[derive(Debug)]
-enum End {
-    Answered(Answer),
-    Failed,
-    TimedOut,
 }
 
 /// A batch, or the part of it that is left.
@@ -269,7 +256,7 @@ impl Poller {
         }
     }
 
-    async fn invoke(&self, records: &[Produced]) -> End {
+    async fn invoke(&self, records: &[Produced]) -> End<Answer> {
         let payload = self.payload(records);
         let (answer, answered) = oneshot::channel();
         let places: Vec<_> = records
@@ -284,29 +271,8 @@ impl Poller {
                 places.join(" ")
             )
         });
-        // Lambda's own time, on the way there and back, comes on top.
-        let timeout = self.sim.sleep(TIMEOUT);
-        let end = match select(answered, timeout).await {
-            Either::Left((Ok(Some(answer)), _)) => End::Answered(answer),
-            // The function refused the payload, or its process went.
-            Either::Left((Ok(None) | Err(_), _)) => End::Failed,
-            Either::Right(_) => {
-                self.sim.count(Fault::TimedOut);
-                self.leave(task);
-                End::TimedOut
-            }
-        };
-        self.sim.note(|| format!("#{task} ends: {end:?}"));
-        end
-    }
-
-    /// What Lambda gave up may be gone, or may go on for as long as it likes.
-    fn leave(&self, task: TaskId) {
-        if self.sim.chance(50) {
-            self.sim.kill(task);
-        } else {
-            self.sim.count(Fault::ZombieLeft);
-        }
+        let faults = [Fault::TimedOut, Fault::ZombieLeft];
+        wait(&self.sim, task, answered, faults).await
     }
 
     fn payload(&self, records: &[Produced]) -> Vec<u8> {
@@ -326,7 +292,7 @@ impl Poller {
     }
 
     /// What of the batch comes again after such an end.
-    fn again(&self, batch: &[Produced], end: &End) -> Again {
+    fn again(&self, batch: &[Produced], end: &End<Answer>) -> Again {
         let response = match end {
             End::Failed | End::TimedOut | End::Answered(Answer::Fail { .. }) => {
                 return Again::Everything;

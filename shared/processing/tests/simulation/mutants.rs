@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use processing::{
-    Answer, Change, CommitError, ItemKey, Query, STATE_TABLE, Store, StoreError, Stored,
+    Answer, Change, CommitError, Expect, ItemKey, Query, STATE_TABLE, Store, StoreError, Stored,
     Transaction, Write,
 };
 use serde_json::Value;
@@ -36,6 +36,12 @@ pub(crate) enum Mutant {
     FenceAhead,
     /// An item that is only read is not checked at the commit.
     UncheckedRead,
+    /// A parked key's flag is dropped whatever has become of it since it was looked at.
+    BlindUnparking,
+    /// An event that does not reach the topic does not hold back those behind it.
+    GapsInPublishing,
+    /// An event counts as published before its topic has acknowledged it.
+    Unacknowledged,
     /// No mistake at all: the control of those that take the engine's place.
     Careful,
 }
@@ -44,6 +50,7 @@ impl Mutant {
     pub(crate) fn function(self) -> Function {
         match self {
             Self::FenceAhead => Function::Activities,
+            Self::BlindUnparking => Function::ParkingLedger,
             _ => Function::Ledger,
         }
     }
@@ -119,6 +126,15 @@ impl Store for MutantStore {
             Some(Mutant::UncheckedRead) => {
                 self.commit_those(transaction, "r", |write| write.change != Change::Check)
                     .await
+            }
+            Some(Mutant::BlindUnparking) => {
+                let mut transaction = transaction.clone();
+                for write in &mut transaction.writes {
+                    if write.key.sort == "flag" && write.change == Change::Delete {
+                        write.expect = Expect::Anything;
+                    }
+                }
+                self.inner.commit(&transaction).await
             }
             Some(Mutant::FenceAhead) => {
                 let mut transaction = transaction.clone();

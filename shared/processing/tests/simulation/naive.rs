@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use testkit::item_key;
 
 use crate::broker::Place;
-use crate::mapping::TIMEOUT;
+use crate::invocation::TIMEOUT;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {

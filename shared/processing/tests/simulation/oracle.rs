@@ -7,10 +7,11 @@
 mod books;
 mod facts;
 mod known;
+mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::facts::Facts;
+pub(crate) use self::facts::{Facts, Left};
 use crate::broker::{Kind, Place, Produced};
 use crate::functions::Function;
 
@@ -28,6 +29,7 @@ pub(crate) fn judge(facts: &Facts) -> Vec<String> {
     faults.extend(in_order(facts));
     faults.extend(parked_keys_wait(facts));
     faults.extend(books::balance(facts));
+    faults.extend(published::once_at_least_and_in_order(facts));
     faults
 }
 
@@ -48,7 +50,8 @@ fn once(facts: &Facts) -> Vec<String> {
             faults.push(format!("{place} took effect and was never produced"));
             continue;
         };
-        if produced.kind != Kind::Event {
+        let is_mended = produced.kind == Kind::Unlucky && facts.fixed;
+        if produced.kind != Kind::Event && !is_mended {
             faults.push(format!("{place} is {:?} and took effect", produced.kind));
         }
         if facts.function != Function::Mail && !places.insert(place) {
@@ -116,7 +119,7 @@ fn identity(produced: &Produced) -> Option<(&str, &[u8])> {
 }
 
 /// Effects of a key happen in the order of its records. A record that the mapping discarded has left its
-/// place in that order.
+/// place in that order, and so has one that an operator put back alone.
 fn in_order(facts: &Facts) -> Vec<String> {
     let mut faults = Vec::new();
     let mut last_of_key: BTreeMap<&str, Place> = BTreeMap::new();
@@ -124,7 +127,8 @@ fn in_order(facts: &Facts) -> Vec<String> {
     let effects = facts
         .effects
         .iter()
-        .filter(|effect| !facts.discarded.contains(&effect.place) && !effect.late);
+        .filter(|effect| !facts.discarded.contains(&effect.place) && !effect.late)
+        .filter(|effect| !facts.out_of_order.contains(&effect.place));
     for effect in effects {
         let place = effect.place;
         if let Some(last) = last_of_key
@@ -153,9 +157,13 @@ fn in_order(facts: &Facts) -> Vec<String> {
 }
 
 /// Behind the dead letter of a parked key nothing of that key takes effect, and the head is a dead letter.
+/// An operator who was given the time has freed every key.
 fn parked_keys_wait(facts: &Facts) -> Vec<String> {
     let mut faults = Vec::new();
     let mut heads: BTreeMap<&str, Place> = BTreeMap::new();
+    if facts.freed && !facts.parked.is_empty() {
+        faults.push(format!("{:?} are parked for good", facts.parked.keys()));
+    }
     for (place, parked) in &facts.parked {
         let head = heads.entry(&parked.user).or_insert(*place);
         *head = (*head).min(*place);
@@ -173,7 +181,10 @@ fn parked_keys_wait(facts: &Facts) -> Vec<String> {
             continue;
         }
         let past = facts.effects.iter().filter(|effect| {
-            effect.user == user && effect.place > head && !facts.discarded.contains(&effect.place)
+            effect.user == user
+                && effect.place > head
+                && !facts.discarded.contains(&effect.place)
+                && !facts.out_of_order.contains(&effect.place)
         });
         faults.extend(past.map(|effect| {
             format!(

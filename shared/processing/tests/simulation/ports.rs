@@ -4,9 +4,10 @@
 use std::future::pending;
 use std::time::Duration;
 
+use event_schema::Timestamp;
 use processing::{
     Cancellation, Cause, CommitError, DeadLetter, DeadLetterError, DeadLetters, ItemKey, Query,
-    Store, StoreError, Stored, Transaction,
+    Store, StoreError, Stored, Timer, Transaction,
 };
 use testkit::{MemoryDeadLetters, MemoryStore};
 
@@ -28,12 +29,36 @@ const SEND: [Fault; 3] = [
     Fault::LetterAnswerLost,
 ];
 
+/// The most that a clock is wrong, either way; two clocks differ by less than the engine's margin of 2 s,
+/// which is what leases rest on.
+pub(crate) const SKEW_MS_MAX: i64 = 900;
+
 /// One invocation's way to everything outside it.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) sim: Sim,
     /// The invocation.
     pub(crate) task: TaskId,
+    /// Whether the function's code is the mended one.
+    pub(crate) fixed: bool,
+}
+
+/// The clock of one execution environment, which may be wrong.
+#[derive(Clone)]
+pub(crate) struct SimTimer {
+    line: Line,
+    skew_ms: i64,
+}
+
+impl Timer for SimTimer {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.line.sim.now_ms() + self.skew_ms)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.line.sim.sleep(duration).await;
+        self.line.waited().await;
+    }
 }
 
 /// What has been drawn for one call.
@@ -84,6 +109,35 @@ impl Line {
             _ => {}
         }
         self.sim.latency().await;
+    }
+
+    /// The invocation's clock.
+    pub(crate) fn timer(&self) -> SimTimer {
+        let skew_ms = match self.sim.fault(&[Fault::ClockSkew]) {
+            None => 0,
+            Some(_) => {
+                let width = u64::try_from(2 * SKEW_MS_MAX).unwrap();
+                i64::try_from(self.sim.below(width)).unwrap() - SKEW_MS_MAX
+            }
+        };
+        SimTimer {
+            line: self.clone(),
+            skew_ms,
+        }
+    }
+
+    /// Does what happens at the end of a pause.
+    async fn waited(&self) {
+        let fault = self.sim.fault(&[Fault::CrashWaiting, Fault::FreezeWaiting]);
+        if let Some(fault) = fault {
+            self.sim.note(|| format!("#{} pause: {fault:?}", self.task));
+            self.sim.trouble(self.task);
+        }
+        match fault {
+            Some(Fault::CrashWaiting) => self.crash().await,
+            Some(Fault::FreezeWaiting) => self.freeze().await,
+            _ => {}
+        }
     }
 
     /// Trouble counts when it is felt, not when it is drawn.
@@ -207,7 +261,7 @@ fn conflict(transaction: &Transaction) -> Vec<Option<Cancellation>> {
         .collect()
 }
 
-fn on_purpose() -> Cause {
+pub(crate) fn on_purpose() -> Cause {
     Cause::from("a fault on purpose")
 }
 

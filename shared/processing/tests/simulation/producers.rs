@@ -5,6 +5,7 @@ use testkit::KafkaRecord;
 
 use crate::broker::{Broker, Kind, Partition, Place, Produced};
 use crate::faults::Fault;
+use crate::functions::orders::{LINES_MAX, LINES_TOO_MANY, PRODUCTS};
 use crate::functions::{Function, PANIC_AMOUNT, REFUSED_AMOUNT};
 use crate::sim::Sim;
 
@@ -96,7 +97,9 @@ impl Producer {
     fn key(&self, user: &str) -> String {
         match self.function {
             Function::Ledger | Function::ParkingLedger => format!("user:{user}"),
-            Function::Coupons | Function::Activities | Function::Mail => user.to_owned(),
+            Function::Coupons | Function::Orders | Function::Activities | Function::Mail => {
+                user.to_owned()
+            }
         }
     }
 
@@ -119,6 +122,10 @@ impl Producer {
         };
         if draft.legacy {
             sim.count(Fault::LegacyRecord);
+        }
+        if self.function == Function::Orders {
+            let lines = sim.below(u64::try_from(LINES_MAX).unwrap());
+            draft.amount = 1 + i64::try_from(lines).unwrap();
         }
         if self.plain {
             draft.amount = draft.amount.abs();
@@ -183,8 +190,12 @@ impl Producer {
                 draft.text = Text::Other(unknown.to_string());
             }
             3 => draft.text = Text::Other(json!({ "event_id": draft.event_id }).to_string()),
-            4 if ledger => draft.amount = REFUSED_AMOUNT,
-            5 if ledger => draft.amount = PANIC_AMOUNT,
+            4 if ledger => (draft.kind, draft.amount) = (Kind::Unlucky, REFUSED_AMOUNT),
+            5 if ledger => (draft.kind, draft.amount) = (Kind::Unlucky, PANIC_AMOUNT),
+            // Too large while all of it is there; refused like any other once it is not.
+            4 | 5 if self.function == Function::Orders => {
+                (draft.kind, draft.amount) = (Kind::Event, LINES_TOO_MANY);
+            }
             6 if self.function.knows_event_ids() => draft.event_id = None,
             _ => draft.text = Text::Other("not json".to_owned()),
         }
@@ -231,6 +242,11 @@ impl Draft {
             // The amount makes payloads differ.
             Function::Coupons => {
                 json!({ "coupon_id": "c-1", "userId": self.user, "n": self.amount })
+            }
+            Function::Orders => {
+                let line = |n: i64| json!({ "product_id": format!("p-{}", n % PRODUCTS as i64), "quantity": 1 });
+                let lines: Vec<_> = (0..self.amount).map(line).collect();
+                json!({ "order_id": "o-1", "userId": self.user, "items": lines })
             }
             Function::Activities if self.legacy => {
                 json!({ "activityType": "login", "userId": self.user, "targetId": epoch.to_string() })

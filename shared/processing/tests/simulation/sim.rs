@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use event_schema::Timestamp;
-use processing::Timer;
+use processing::Timer as _;
 use testkit::{Random, VirtualTimer};
 
 use crate::faults::{Fault, FaultSettings, Tally};
@@ -322,23 +321,6 @@ impl Flag {
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// The clock of one execution environment, which may be wrong.
-#[derive(Clone)]
-pub(crate) struct SkewedTimer {
-    pub(crate) sim: Sim,
-    pub(crate) skew_ms: i64,
-}
-
-impl Timer for SkewedTimer {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_ms(self.sim.now_ms() + self.skew_ms)
-    }
-
-    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        self.sim.sleep(duration)
     }
 }
 

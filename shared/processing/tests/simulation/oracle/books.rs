@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use super::Facts;
 use super::facts::Effect;
 use crate::broker::Place;
+use crate::functions::orders::{
+    Customer, ITEMS_A_LINE, Open, PIECES, PRODUCTS, Part, Product, pieces,
+};
 use crate::functions::{Account, COUPONS, Count, Function, Issued, Stock, Trail, partner};
 
 pub(crate) fn balance(facts: &Facts) -> Vec<String> {
     match facts.function {
         Function::Ledger | Function::ParkingLedger => accounts(facts),
         Function::Coupons => coupons(facts),
+        Function::Orders => orders(facts),
         Function::Activities => activities(facts),
         Function::Mail => Vec::new(),
     }
@@ -156,6 +160,77 @@ fn activities(facts: &Facts) -> Vec<String> {
         histories
             .keys()
             .map(|user| format!("trail {user} is missing")),
+    );
+    faults
+}
+
+fn orders(facts: &Facts) -> Vec<String> {
+    let mut faults = Vec::new();
+    let lines_of = |effect: &Effect| facts.produced.get(&effect.place).map_or(0, |p| p.amount);
+    let is_taken = |effect: &&Effect| effect.kind == "order_placed";
+    let left_after = |transaction: usize, product: usize| {
+        let taken = facts.effects.iter().filter(is_taken);
+        let before = taken.filter(|effect| effect.transaction <= transaction);
+        PIECES
+            - before
+                .map(|effect| pieces(lines_of(effect), product))
+                .sum::<i64>()
+    };
+    for effect in facts.effects.iter().filter(|effect| !is_taken(effect)) {
+        let lines = lines_of(effect);
+        if (0..PRODUCTS).all(|n| pieces(lines, n) <= left_after(effect.transaction, n)) {
+            faults.push(format!("{} was refused while all was there", effect.place));
+        }
+    }
+    for (n, product) in facts.table::<Product>("products").iter().enumerate() {
+        let expected = left_after(usize::MAX, n);
+        if product.left != expected || expected < 0 {
+            faults.push(format!(
+                "of product {n} are left {}, not {expected}",
+                product.left
+            ));
+        }
+    }
+    let mut parts: BTreeMap<String, usize> = BTreeMap::new();
+    for part in facts.table::<Part>("parts") {
+        *parts.entry(part.place).or_default() += 1;
+    }
+    let mut open: BTreeMap<String, String> = BTreeMap::new();
+    for order in facts.table::<Open>("open") {
+        open.insert(order.place, order.user);
+    }
+    for effect in facts.effects.iter().filter(is_taken) {
+        let place = effect.place.to_string();
+        let expected = usize::try_from(lines_of(effect)).unwrap() * ITEMS_A_LINE;
+        let found = parts.remove(&place).unwrap_or(0);
+        if found != expected || open.remove(&place).as_ref() != Some(&effect.user) {
+            faults.push(format!("order {place} left {found} items, not {expected}"));
+        }
+    }
+    faults.extend(
+        parts
+            .keys()
+            .map(|place| format!("{place} left items and was not taken")),
+    );
+    faults.extend(
+        open.keys()
+            .map(|place| format!("{place} is open and was not taken")),
+    );
+    let mut histories = histories(facts);
+    for customer in facts.table::<Customer>("customers") {
+        let own = facts.effects.iter().filter(is_taken);
+        let taken = own.filter(|effect| effect.user == customer.user).count();
+        let expected = histories.remove(customer.user.as_str()).unwrap_or_default();
+        if customer.history != expected || customer.taken != taken || customer.torn {
+            faults.push(format!(
+                "{customer:?} should have {expected:?}, {taken} of them taken"
+            ));
+        }
+    }
+    faults.extend(
+        histories
+            .keys()
+            .map(|user| format!("customer {user} is missing")),
     );
     faults
 }

@@ -1,19 +1,42 @@
 //! What a schedule left behind, read into one shape.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
-use processing::{Change, DeadLetter, OUTBOX_TABLE, STATE_TABLE, Write};
+use processing::{Change, DeadLetter, OUTBOX_TABLE, OutboxEvent, STATE_TABLE, Write};
 use serde_json::Value;
 use testkit::{MemoryDeadLetters, MemoryStore};
 
 use crate::broker::{Broker, Place, Produced};
 use crate::functions::Function;
 use crate::mail::Mail;
+use crate::operator::{Deeds, place_of};
+use crate::relay::{Appended, RELAY};
+
+/// Where a schedule left something.
+pub(crate) struct Left<'a> {
+    pub(crate) function: Function,
+    pub(crate) ended: bool,
+    /// The relay was given the time to publish everything.
+    pub(crate) relayed: bool,
+    /// The operator was given the time to free every key.
+    pub(crate) freed: bool,
+    pub(crate) fixed: bool,
+    pub(crate) broker: &'a Broker,
+    pub(crate) store: &'a MemoryStore,
+    pub(crate) letters: &'a MemoryDeadLetters,
+    pub(crate) mail: &'a Mail,
+    pub(crate) appended: &'a Appended,
+    pub(crate) deeds: &'a Mutex<Deeds>,
+}
 
 /// What a schedule left behind.
 pub(crate) struct Facts {
     pub(crate) function: Function,
     pub(crate) ended: bool,
+    pub(crate) relayed: bool,
+    pub(crate) freed: bool,
+    pub(crate) fixed: bool,
     pub(crate) produced: BTreeMap<Place, Produced>,
     /// The committed offset of each partition and epoch.
     committed: BTreeMap<(i32, u32), i64>,
@@ -22,6 +45,12 @@ pub(crate) struct Facts {
     pub(crate) effects: Vec<Effect>,
     pub(crate) applied: BTreeSet<Place>,
     pub(crate) letters: BTreeSet<Place>,
+    /// Records that an operator took out of their order: put back one by one behind what followed them.
+    pub(crate) out_of_order: BTreeSet<Place>,
+    /// What the relay published, in the order of the topic.
+    pub(crate) appended: Vec<OutboxEvent>,
+    /// Ids of events that no topic took.
+    pub(crate) refused_events: BTreeSet<String>,
     pub(crate) parked: BTreeMap<Place, Parked>,
     pub(crate) mail_faults: Vec<String>,
     pub(crate) store: MemoryStore,
@@ -39,6 +68,8 @@ pub(crate) struct Effect {
     pub(crate) late: bool,
     /// The number of its transaction, in the order of commits.
     pub(crate) transaction: usize,
+    /// When its outbox row was stamped, by the clock of its invocation.
+    pub(crate) stamp_ms: i64,
 }
 
 /// A record that waits in the store.
@@ -48,14 +79,23 @@ pub(crate) struct Parked {
 }
 
 impl Facts {
-    pub(crate) fn gather(
-        function: Function,
-        ended: bool,
-        broker: &Broker,
-        store: &MemoryStore,
-        letters: &MemoryDeadLetters,
-        mail: &Mail,
-    ) -> Self {
+    pub(crate) fn gather(left: &Left<'_>) -> Self {
+        let &Left {
+            function,
+            broker,
+            store,
+            ..
+        } = left;
+        let letters = left.letters.letters();
+        let is_of_relay = |letter: &&DeadLetter| letter.function == RELAY;
+        let refused = letters.iter().filter(is_of_relay).filter_map(|letter| {
+            let event: Value = serde_json::from_str(letter.record.get()).ok()?;
+            Some(event["event_id"].as_str()?.to_owned())
+        });
+        let of_records = letters.iter().filter(|letter| !is_of_relay(letter));
+        let letters_at = of_records.filter_map(|letter| place_of(letter, broker));
+        let (letters_at, refused) = (letters_at.collect(), refused.collect());
+        let deeds = left.deeds.lock().unwrap();
         let topic = broker.topic();
         let produced: BTreeMap<_, _> = topic
             .produced()
@@ -75,24 +115,32 @@ impl Facts {
                     .map(move |(epoch, offset)| ((index, u32::try_from(epoch).unwrap()), *offset))
             });
         let mut effects = match function {
-            Function::Mail => mails(mail, &produced),
+            Function::Mail => mails(left.mail, &produced),
             _ => published(store),
         };
         effects.retain(|effect| !effect.user.is_empty());
+        // A parked record is only ever put back with its whole key, unless its head was given up before.
+        let out_of_order = deeds.redriven.iter().filter(|place| {
+            function != Function::ParkingLedger
+                || deeds.skipped.contains(place)
+                || topic.discarded.contains(place)
+        });
         Self {
             function,
-            ended,
+            ended: left.ended,
+            relayed: left.relayed,
+            freed: left.freed,
+            fixed: left.fixed,
+            out_of_order: out_of_order.copied().collect(),
+            appended: left.appended.lock().unwrap().clone(),
+            refused_events: refused,
             committed: committed.collect(),
             discarded: topic.discarded.clone(),
             applied: effects.iter().map(|effect| effect.place).collect(),
             effects,
-            letters: letters
-                .letters()
-                .iter()
-                .filter_map(|letter| place_of(letter, &produced))
-                .collect(),
+            letters: letters_at,
             parked: parked(store, &produced),
-            mail_faults: mail.faults(),
+            mail_faults: left.mail.faults(),
             store: store.clone(),
             produced,
         }
@@ -132,24 +180,27 @@ fn published(store: &MemoryStore) -> Vec<Effect> {
                 .iter()
                 .filter_map(move |write| Some((number, row(write)?)))
         });
-    rows.flat_map(|(transaction, events)| {
+    rows.flat_map(|(transaction, (stamp_ms, events))| {
         events
             .iter()
-            .filter_map(move |event| effect(event, transaction))
+            .filter_map(move |event| effect(event, transaction, stamp_ms))
     })
     .collect()
 }
 
-fn row(write: &Write) -> Option<&Vec<Value>> {
+/// An outbox row's stamp and events.
+fn row(write: &Write) -> Option<(i64, &Vec<Value>)> {
     let Change::Put(body) = &write.change else {
         return None;
     };
-    body.get("events")
-        .filter(|_| write.key.table == OUTBOX_TABLE)?
-        .as_array()
+    if write.key.table != OUTBOX_TABLE {
+        return None;
+    }
+    let (stamp, _) = write.key.sort.split_once('-').unwrap_or_default();
+    Some((stamp.parse().unwrap_or(0), body.get("events")?.as_array()?))
 }
 
-fn effect(event: &Value, transaction: usize) -> Option<Effect> {
+fn effect(event: &Value, transaction: usize, stamp_ms: i64) -> Option<Effect> {
     let value: Value = serde_json::from_str(event["value"].as_str()?).ok()?;
     Some(Effect {
         place: Place::read(value["data"]["place"].as_str()?)?,
@@ -158,6 +209,7 @@ fn effect(event: &Value, transaction: usize) -> Option<Effect> {
         kind: value["kind"].as_str().unwrap_or_default().to_owned(),
         late: false,
         transaction,
+        stamp_ms,
     })
 }
 
@@ -173,21 +225,9 @@ fn mails(mail: &Mail, produced: &BTreeMap<Place, Produced>) -> Vec<Effect> {
         kind: String::new(),
         late: sent.late,
         transaction: number,
+        stamp_ms: 0,
     });
     effects.collect()
-}
-
-/// The record that a letter holds; its timestamp tells the epochs of a topic apart.
-fn place_of(letter: &DeadLetter, produced: &BTreeMap<Place, Produced>) -> Option<Place> {
-    let position = letter.position.as_ref()?;
-    let record: Value = serde_json::from_str(letter.record.get()).ok()?;
-    let timestamp_ms = record["timestamp"].as_i64();
-    let is_it = |produced: &&Produced| {
-        produced.place.partition == position.partition
-            && produced.place.offset == position.offset
-            && produced.record.timestamp_ms == timestamp_ms
-    };
-    produced.values().find(is_it).map(|produced| produced.place)
 }
 
 /// Parked rows, by the position in their sort key.

@@ -10,7 +10,11 @@ use super::Facts;
 /// fence does not say when its epoch began. What follows from it is not judged.
 pub(super) fn old_topic_came_late(facts: &Facts) -> bool {
     let mut epochs: BTreeMap<i32, u32> = BTreeMap::new();
-    facts.effects.iter().any(|effect| {
+    let mut effects = facts.effects.iter();
+    effects.any(|effect| {
+        if facts.out_of_order.contains(&effect.place) {
+            return false;
+        }
         let epoch = epochs.entry(effect.place.partition).or_default();
         *epoch = (*epoch).max(effect.place.epoch);
         effect.place.epoch < *epoch
