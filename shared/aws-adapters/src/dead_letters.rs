@@ -5,7 +5,9 @@
 //! It keeps nothing anywhere else: a letter that is too large even compressed is reported, not cut.
 
 mod document;
+mod on_failure;
 mod packing;
+mod queue_message;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,8 +24,12 @@ use processing::{Cause, DeadLetter, DeadLetterError, DeadLetters};
 use crate::call::CallError;
 use packing::{Message, calls, message};
 
-pub use document::{DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError, RECORD_BYTES_MAX};
+pub use document::{
+    DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError, MESSAGE_BYTES_MAX, RECORD_BYTES_MAX,
+};
+pub use on_failure::{OffsetRange, OnFailureDocument};
 pub use packing::{CALL_BYTES_MAX, CALL_ENTRIES_MAX};
+pub use queue_message::QueueMessage;
 
 /// Times that the SDK makes one call.
 const CALL_TRIES_MAX: u32 = 3;
@@ -185,3 +191,11 @@ fn results(output: &SendMessageBatchOutput) -> HashMap<usize, Result<(), EntryEr
 fn unavailable(cause: impl Into<Cause>) -> DeadLetterError {
     DeadLetterError::Unavailable(cause.into())
 }
+
+/// What its fuzz target checks; the two cannot share a crate, for sanitizers and the SDK do not go together.
+#[cfg(test)]
+#[path = "../fuzz/checks.rs"]
+mod fuzz_checks;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! and the loop that runs a handler as a Lambda function.
 //!
 //! A function's `main.rs` needs [`run_decide`] alone. Tools use [`DynamoStore`], [`tables`] and
-//! [`DeadLetterDocument`] by themselves.
+//! [`QueueMessage`] by themselves.
 //!
 //! It deliberately decides nothing: what a record does is the handler's business, what happens when a call
 //! fails is the engine's. It only says what AWS answered, in the engine's words.
@@ -18,7 +18,8 @@ mod timer;
 
 pub use dead_letters::{
     CALL_BYTES_MAX, CALL_ENTRIES_MAX, DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError,
-    RECORD_BYTES_MAX, SqsDeadLetters,
+    MESSAGE_BYTES_MAX, OffsetRange, OnFailureDocument, QueueMessage, RECORD_BYTES_MAX,
+    SqsDeadLetters,
 };
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};

@@ -98,6 +98,33 @@ mod tests {
         }
     }
 
+    /// The longest of many pauses before a try, whatever their jitter.
+    fn longest(tries: u32) -> Duration {
+        let pauses = (0..200).map(|salt| pause(tries, &salt.to_string()));
+        pauses.max().unwrap()
+    }
+
+    #[test]
+    fn the_longest_pause_doubles_with_each_try_up_to_a_second() {
+        for (tries, ceiling_ms) in [
+            (1, 20),
+            (2, 40),
+            (4, 160),
+            (6, 640),
+            (7, 1_000),
+            (40, 1_000),
+        ] {
+            let ceiling = Duration::from_millis(ceiling_ms + 1);
+            assert!(longest(tries) <= ceiling, "{tries}");
+            assert!(longest(tries) > ceiling * 9 / 10, "{tries}");
+        }
+    }
+
+    #[test]
+    fn no_pause_is_none() {
+        assert!((0..200).all(|salt| pause(1, &salt.to_string()) >= Duration::from_millis(1)));
+    }
+
     #[test]
     fn two_invocations_pause_differently() {
         let differ = (1..10).any(|tries| pause(tries, "a") != pause(tries, "b"));

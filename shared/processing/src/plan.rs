@@ -18,7 +18,7 @@ use crate::pack::fits_a_transaction;
 use crate::park::{ParkedRecord, flag_key};
 use crate::record::Record;
 use crate::rejection::{Class, Refusal, Rejection};
-use crate::store::{Change, ItemKey, Write};
+use crate::store::{Change, Expect, ItemKey, Write};
 use crate::view::{Cache, Effects, Misses, View};
 use crate::work::Work;
 
@@ -360,9 +360,12 @@ impl<H: Decide> Planner<'_, H> {
         if H::ON_POISON == OnPoison::ParkKey && can_park {
             return self.park(place, Some(refusal), reads, state);
         }
+        let Ok(mark) = self.mark_put_aside(place, Mark::DeadLettered, state) else {
+            return Next::Wait;
+        };
         Next::Planned(Box::new(committable(Planned {
             letter: true,
-            mark: self.mark(place, Mark::DeadLettered),
+            mark,
             ..self.planned(place, Fate::DeadLettered(refusal), reads)
         })))
     }
@@ -414,6 +417,9 @@ impl<H: Decide> Planner<'_, H> {
             return Next::Settled(Fate::Unfinished(refusal));
         };
         state.parked.insert(ordering_key.clone());
+        let Ok(mark) = self.mark_put_aside(place, Mark::Parked, state) else {
+            return Next::Wait;
+        };
         let parking = Parking {
             flag: flag_key(H::NAME, ordering_key),
             rows,
@@ -422,7 +428,7 @@ impl<H: Decide> Planner<'_, H> {
         let fate = head.map_or(Fate::Parked, Fate::DeadLettered);
         Next::Planned(Box::new(committable(Planned {
             letter,
-            mark: self.mark(place, Mark::Parked),
+            mark,
             parking: Some(parking),
             ..self.planned(place, fate, reads)
         })))
@@ -451,18 +457,48 @@ impl<H: Decide> Planner<'_, H> {
         }
     }
 
+    /// The mark of a record that is put aside: below a fence nothing else tells it from one that was applied,
+    /// and only what was put aside may be put back.
+    fn mark_put_aside(
+        &self,
+        place: &Place<'_, H::Event>,
+        mark: Mark,
+        state: &mut State<'_>,
+    ) -> Result<Option<Write>, NotLoaded> {
+        let entry = place.entry;
+        let (Some(_), Some(position)) = (&place.fence, &entry.position) else {
+            return Ok(self.mark(place, mark));
+        };
+        let key = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
+        let expect = match state.view.cache().items.get(&key) {
+            None => {
+                state.pass.misses.keys.insert(key);
+                return Err(NotLoaded);
+            }
+            Some(None) => Expect::Absent,
+            // Of a record without a timestamp that lay there before the topic was made again.
+            Some(Some(marker)) => Expect::Version(marker.version),
+        };
+        state.seen.insert(key.clone(), entry.payload_sha256.clone());
+        Ok(self.mark_at(&MarkPlace { key, expect }, entry, mark))
+    }
+
     fn mark(&self, place: &Place<'_, H::Event>, mark: Mark) -> Option<Write> {
-        let (place_of_mark, position) = (place.mark.as_ref()?, place.entry.position.as_ref()?);
+        self.mark_at(place.mark.as_ref()?, place.entry, mark)
+    }
+
+    fn mark_at(&self, place: &MarkPlace, entry: &Entry<H::Event>, mark: Mark) -> Option<Write> {
+        let position = entry.position.as_ref()?;
         let marker = Marker {
             mark,
-            payload_sha256: &place.entry.payload_sha256,
+            payload_sha256: &entry.payload_sha256,
             position,
             at: self.now,
             kept_seconds: self.marks_kept_seconds,
         };
         Some(Write {
-            key: place_of_mark.key.clone(),
-            expect: place_of_mark.expect,
+            key: place.key.clone(),
+            expect: place.expect,
             change: Change::Put(marker.body()),
         })
     }
@@ -480,6 +516,9 @@ fn committable(planned: Planned) -> Planned {
     };
     Planned { effects, ..planned }
 }
+
+/// A mark that is to be written was not loaded.
+struct NotLoaded;
 
 /// A fresh record with the names of its marks.
 struct Place<'a, E> {

@@ -219,6 +219,29 @@ async fn nothing_overtakes_within_a_key() {
 }
 
 #[tokio::test]
+async fn behind_a_delivery_that_could_not_be_begun_nothing_of_its_key_is_delivered() {
+    let (bench, mail) = (Bench::new(), Mail::default());
+    let store = Interposed::new(&bench.store, |number, _: &Transaction| match number {
+        0 => Verdict::FailBefore(CommitError::Unavailable("no route".into())),
+        _ => Verdict::Pass,
+    });
+    let (letters, timer) = (bench.letters.clone(), bench.timer.clone());
+    let engine = DeliverEngine::new(mail.clone(), store, letters, timer, settings());
+    let records = [
+        charged(0, "a", "1", 5),
+        charged(1, "b", "1", 5),
+        charged(2, "a", "1", 5),
+    ];
+    let processed = bench.run(&engine, &records).await;
+    assert_eq!(outcomes(&processed), "FFF");
+    for behind in &processed.records[1..] {
+        assert_eq!(code_of(&behind.outcome), "behind_unfinished");
+    }
+    assert!(mail.sent().is_empty());
+    assert_eq!(processing::Processor::name(&engine), "mail");
+}
+
+#[tokio::test]
 async fn a_lease_that_another_holds_is_waited_for() {
     let (bench, mail) = (Bench::new(), Mail::default());
     let hanging = [charged(0, "a", "1", -3)];

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{
-    Bench, Counter, Interposed, Parking, Positioned, Skipping, Verdict, activity, charge, charged,
-    code_of, outcomes, poison,
+    Bench, Counter, Interposed, Parking, Positioned, PositionedParking, Skipping, Verdict,
+    activity, charge, charged, code_of, outcomes, poison,
 };
-use event_schema::events::BalanceCharged;
+use event_schema::events::{BalanceCharged, UserActivityRecorded};
 use processing::{Answer, CommitError, Processed, Processor, Record, Rejection, Transaction, Work};
 use serde_json::{Value, json};
 use testkit::{EventBuilder, KafkaRecord, invocation};
@@ -45,6 +45,12 @@ impl Fix {
             charge(record, work)
         }
     }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it has the shape of a handler")]
+fn count_once(_: &Record<UserActivityRecorded>, work: &mut Work<'_>) -> Result<(), Rejection> {
+    work.add::<Counter>("only", "count", 1);
+    Ok(())
 }
 
 async fn redrive(bench: &Bench, engine: &impl Processor, records: &[KafkaRecord]) -> Processed {
@@ -157,6 +163,68 @@ async fn a_dead_letter_below_the_fence_is_put_back_once() {
     assert_eq!(bench.count(), 3);
     let early = redrive(&bench, &engine, &[activity(3, "u")]).await;
     assert_eq!(code_of(&early.records[0].outcome), "not_delivered_yet");
+}
+
+/// Nobody but its letter's marker tells it from one that was applied.
+#[tokio::test]
+async fn a_record_below_the_fence_that_was_applied_is_not_put_back() {
+    let bench = Bench::new();
+    let engine = bench.engine(Positioned(count_once));
+    let records = [activity(0, "u"), activity(1, "u")];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "AA");
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "UU");
+    assert_eq!(bench.count(), 2);
+}
+
+#[tokio::test]
+async fn a_record_of_a_topic_made_again_is_put_back_only_after_its_delivery() {
+    let bench = Bench::new();
+    let engine = bench.engine(Positioned(count_once));
+    bench
+        .run(&engine, &[activity(0, "u"), activity(1, "u")])
+        .await;
+    let mut made_again = activity(0, "u");
+    made_again.timestamp_ms = Some(1_790_000_001_000);
+    let early = redrive(&bench, &engine, std::slice::from_ref(&made_again)).await;
+    assert_eq!(code_of(&early.records[0].outcome), "not_delivered_yet");
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "delivery", &[made_again]).await),
+        "A"
+    );
+    assert_eq!(bench.count(), 3);
+}
+
+#[tokio::test]
+async fn a_parked_key_of_a_fenced_partition_is_put_back_once() {
+    let (bench, fixed) = (Bench::new(), Arc::new(AtomicBool::new(false)));
+    let gate = fixed.clone();
+    let engine = bench.engine(PositionedParking(
+        move |record: &Record<_>, work: &mut Work<'_>| {
+            if record.position.offset == 1 && !gate.load(Ordering::SeqCst) {
+                return Err(Rejection::permanent("unlucky", "it cannot do the second"));
+            }
+            count_once(record, work)
+        },
+    ));
+    let records = [
+        activity(0, "u"),
+        activity(1, "u"),
+        activity(2, "u"),
+        activity(3, "v"),
+    ];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "ADPA");
+    fixed.store(true, Ordering::SeqCst);
+    let alone = redrive(&bench, &engine, &records[1..2]).await;
+    assert_eq!(code_of(&alone.records[0].outcome), "parked");
+    let processed = unpark(&bench, &engine, "u", None).await;
+    assert_eq!(outcomes(&processed), "AA");
+    assert!(is_free(&processed));
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "UUUU");
+    assert_eq!(
+        outcomes(&bench.run_as(&engine, "late", &records).await),
+        "UUUU"
+    );
+    assert_eq!(bench.count(), 4);
 }
 
 #[tokio::test]

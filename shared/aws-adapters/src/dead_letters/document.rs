@@ -21,6 +21,9 @@ pub const DEAD_LETTER_VERSION: u32 = 1;
 /// Bytes of a record's JSON that are read out of a compressed letter: more than an invocation can carry.
 pub const RECORD_BYTES_MAX: usize = msk_event::EVENT_BYTES_MAX;
 
+/// Bytes of a message that is read: as many as the queue takes ("Message quotas", SQS guide).
+pub const MESSAGE_BYTES_MAX: usize = 1_048_576;
+
 /// How a letter carries its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum RecordEncoding {
@@ -75,9 +78,15 @@ pub enum DocumentError {
     /// The message is not a JSON object with the fields of a dead letter.
     #[error("the message is not a dead letter of this form")]
     Malformed(#[source] serde_json::Error),
-    /// The message is something else, such as the mapping's own on-failure document (esm-spec §3).
+    /// The message is something else; [`crate::QueueMessage`] knows on-failure documents too (esm-spec §3).
     #[error("the message does not call itself a dead letter")]
     NotADeadLetter,
+    /// The message is longer than the queue takes.
+    #[error("the message has {bytes} bytes, more than {MESSAGE_BYTES_MAX}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// The letter was written by later code.
     #[error("dead letters of version {found} are not known, only up to {DEAD_LETTER_VERSION}")]
     UnknownVersion {
@@ -93,6 +102,34 @@ pub enum DocumentError {
     /// The compressed record is larger than any record can be.
     #[error("the compressed record has more than {RECORD_BYTES_MAX} bytes")]
     RecordTooLarge,
+    /// An on-failure document says nothing of offsets.
+    #[error("the on-failure document has neither `recordsInfo` nor `recordInfo`")]
+    NoOffsets,
+    /// An offset of an on-failure document is missing, is no offset, or lies before its range.
+    #[error("`{field}` of the on-failure document is not an offset of its range")]
+    InvalidOffset {
+        /// The field that should hold it.
+        field: &'static str,
+    },
+    /// The payload of an on-failure document is a string that cannot be read.
+    #[error("the payload of the on-failure document is not valid text")]
+    InvalidPayload,
+}
+
+impl DocumentError {
+    /// Returns the stable code of the failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed_message",
+            Self::NotADeadLetter => "not_a_dead_letter",
+            Self::TooLong { .. } => "message_too_long",
+            Self::UnknownVersion { .. } => "unknown_dead_letter_version",
+            Self::NotBase64(_) | Self::NotGzip(_) | Self::RecordTooLarge => "record_unreadable",
+            Self::NoOffsets | Self::InvalidOffset { .. } => "offsets_unreadable",
+            Self::InvalidPayload => "payload_unreadable",
+        }
+    }
 }
 
 /// The form on the wire; the order of its fields is part of it.
@@ -137,6 +174,7 @@ impl DeadLetterDocument {
     /// # Errors
     /// Fails if the body is not a dead letter, or one that cannot be read whole.
     pub fn read(body: &str) -> Result<Self, DocumentError> {
+        within_bounds(body)?;
         let probe: Probe = serde_json::from_str(body).map_err(DocumentError::Malformed)?;
         match probe.dead_letter_version {
             None => return Err(DocumentError::NotADeadLetter),
@@ -171,6 +209,14 @@ impl DeadLetterDocument {
             record,
         })
     }
+}
+
+/// Refuses a message that the queue would not have taken, before it is looked at.
+pub(crate) fn within_bounds(body: &str) -> Result<(), DocumentError> {
+    if body.len() <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(DocumentError::TooLong { bytes: body.len() })
 }
 
 /// Writes a letter with its record in this encoding.

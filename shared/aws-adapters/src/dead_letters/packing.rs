@@ -10,7 +10,7 @@ use super::document::{self, RecordEncoding};
 /// Messages that one `SendMessageBatch` call takes.
 pub const CALL_ENTRIES_MAX: usize = 10;
 /// Bytes that one message, and all messages of one call together, may have.
-pub const CALL_BYTES_MAX: usize = 1_048_576;
+pub const CALL_BYTES_MAX: usize = document::MESSAGE_BYTES_MAX;
 /// Bytes of an attribute's value; a longer one is left out, and still stands in the body.
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 

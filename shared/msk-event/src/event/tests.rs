@@ -193,3 +193,27 @@ fn what_is_logged_of_an_event_holds_no_payload() {
     assert!(!shown.contains("c2VjcmV0") && !shown.contains("secret") && !shown.contains("115"));
     assert!(shown.contains("key_bytes: Some(6)"));
 }
+
+#[test]
+fn an_event_of_the_longest_length_is_read_and_one_byte_more_is_not() {
+    assert_eq!(EVENT_BYTES_MAX, 6_356_992);
+    let event = |bytes: usize| format!("{{{}}}", " ".repeat(bytes - 2));
+    assert!(KafkaEvent::read(event(EVENT_BYTES_MAX).as_bytes()).is_ok());
+    let error = KafkaEvent::read(event(EVENT_BYTES_MAX + 1).as_bytes()).unwrap_err();
+    assert_eq!(error.code(), "event_too_long");
+}
+
+#[test]
+fn a_record_is_kept_as_it_was_delivered_whether_it_can_be_read_or_not() {
+    let json =
+        br#"{"records": {"t-0": [ {"topic":"t", "partition":0,"offset":7} , {"offset": 8}]}}"#;
+    let event = KafkaEvent::read(json).unwrap();
+    let raw: Vec<_> = event.records.iter().map(Delivered::raw).collect();
+    assert_eq!(
+        raw,
+        [
+            r#"{"topic":"t", "partition":0,"offset":7}"#,
+            r#"{"offset": 8}"#
+        ]
+    );
+}

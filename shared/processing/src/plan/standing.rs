@@ -188,13 +188,17 @@ impl<H: Decide> Planner<'_, H> {
                 return Standing::Unknown;
             }
         };
+        let marker = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
         match (self.mode, fence.pass(position.offset, entry.timestamp_ms)) {
             // What cannot be read has no date to tell a topic that was made again by. It fails the same way
             // each time, and its letter has the same id: better a letter twice than a record lost.
             (Mode::Deliver, Passage::Finished) if entry.is_undated_and_undecodable() => {
-                Standing::Fresh {
-                    mark: None,
-                    fence: None,
+                match state.standing_by_marker(marker, None, self.mode) {
+                    Standing::Finished => Standing::Fresh {
+                        mark: None,
+                        fence: None,
+                    },
+                    standing => standing,
                 }
             }
             (Mode::Deliver, Passage::Finished) => Standing::Finished,
@@ -202,12 +206,29 @@ impl<H: Decide> Planner<'_, H> {
                 mark: None,
                 fence: Some((key, moved)),
             },
-            // The fence is long past: what is put back gets a marker of its own position.
-            (Mode::Redrive | Mode::Unpark, Passage::Finished | Passage::NewEpoch(_)) => {
-                let marker = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
+            (Mode::Redrive, Passage::Finished) => {
+                match state.standing_by_marker(marker, None, self.mode) {
+                    // Only what was put aside has a marker.
+                    Standing::Fresh {
+                        mark:
+                            Some(MarkPlace {
+                                expect: Expect::Absent,
+                                ..
+                            }),
+                        ..
+                    } => {
+                        let message = "nothing says that it was put aside: it was applied, or given up \
+                                       by the mapping";
+                        Standing::NotToBeRedriven(Refusal::new("not_put_aside", message))
+                    }
+                    standing => standing,
+                }
+            }
+            (Mode::Unpark, Passage::Finished | Passage::NewEpoch(_)) => {
                 state.standing_by_marker(marker, None, self.mode)
             }
-            (Mode::Redrive | Mode::Unpark, Passage::Next(_)) => {
+            (Mode::Redrive, Passage::Next(_) | Passage::NewEpoch(_))
+            | (Mode::Unpark, Passage::Next(_)) => {
                 let message = "its partition is not finished that far; it will be delivered";
                 Standing::NotToBeRedriven(Refusal::new("not_delivered_yet", message))
             }

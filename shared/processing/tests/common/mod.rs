@@ -59,6 +59,13 @@ handler!(
     Position,
     Skip
 );
+handler!(
+    PositionedParking,
+    UserActivityRecorded,
+    "positioned-parking",
+    Position,
+    ParkKey
+);
 handler!(Orders, OrderCreated, "orders", EventId, Skip);
 
 pub(crate) const BALANCES: &str = "balance.balance.charged";
