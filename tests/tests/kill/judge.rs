@@ -87,7 +87,7 @@ fn offsets(trace: &Trace, found: &mut Differences) {
     found.unless_equal(
         &format!("{function}: records in the topic"),
         &usize::try_from(ends).unwrap(),
-        &trace.records,
+        &trace.planned.len(),
     );
 }
 

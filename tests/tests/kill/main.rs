@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use esm_emulator::Partial;
 
-use replay::KnownBy;
+use replay::{Expected, KnownBy};
 use run::Case;
 
 /// Records of the great run.
@@ -35,6 +35,8 @@ const RECORDS_MIN: usize = 10_000;
 const RECORDS_MAX: usize = 80_000;
 /// The smaller runs have this share of the great one.
 const SMALLER: usize = 5;
+/// The records of the run that the judge itself is tried on.
+const RECORDS_FOR_THE_JUDGE: usize = 1_000;
 /// Differences that are shown.
 const SHOWN_MAX: usize = 40;
 /// How long everything but the mappings may take: servers, builds, producing, reading out.
@@ -80,6 +82,52 @@ async fn kills_are_survived_on_demand_where_whole_batches_come_back() {
         known_by: KnownBy::EventId,
     })
     .await;
+}
+
+/// A check that cannot fail proves nothing: the same run, held against a replay that is wrong on purpose.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_finds_what_is_lost_done_twice_or_refused_without_need() {
+    let _turn = TURN.lock().await;
+    let case = Case {
+        name: "for the judge",
+        seed: seed(),
+        records: RECORDS_FOR_THE_JUDGE,
+        is_provisioned: true,
+        partial: Partial::ListedOnly,
+        known_by: KnownBy::Position,
+    };
+    summary::say(&format!("KILL_SEED={} ({})", case.seed, case.name));
+    let mut run = case.run(env!("CARGO_BIN_EXE_history-function")).await;
+    assert_eq!(judge::differences(&run).0, [""; 0]);
+
+    let [histories, orders] = &mut run.traces[..] else {
+        panic!("two functions are under test");
+    };
+    // By positions a repeated charge takes effect again: a replay by event ids takes that for done twice.
+    let (planned, positions) = (&histories.planned, &histories.positions);
+    histories.expected = Expected::of(planned, positions, KnownBy::EventId);
+    let scarce = orders.expected.wanting_the_scarce();
+    let mut known = orders.expected.orders.keys();
+    let lost = known
+        .find(|order| !scarce.contains(*order))
+        .unwrap()
+        .clone();
+    orders.expected.orders.remove(&lost);
+    let (refused, code) = orders.expected.letters.pop_first().unwrap();
+    orders
+        .expected
+        .letters
+        .insert((refused, format!("not-{code}")));
+    let found = judge::differences(&run).0.join("\n");
+    for difference in [
+        "history of u-".to_owned(),
+        format!("orders: {lost:?} should not be there"),
+        format!("\"{code}\") should not be there"),
+        format!("\"not-{code}\") is missing"),
+        "available, reserved and changes of p-".to_owned(),
+    ] {
+        assert!(found.contains(&difference), "{difference} in {found}");
+    }
 }
 
 async fn kill_test(case: Case) {

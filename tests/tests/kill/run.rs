@@ -3,7 +3,7 @@
 //! It judges nothing; when its time is over it says so, and the judge shows what is unfinished.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use esm_emulator::{
@@ -91,7 +91,9 @@ pub(crate) const SUBJECTS: [Subject; 2] = [
 #[derive(Debug)]
 pub(crate) struct Trace {
     pub(crate) subject: Subject,
-    pub(crate) records: usize,
+    pub(crate) planned: Vec<Planned>,
+    /// Where each of them was appended.
+    pub(crate) positions: Vec<Position>,
     pub(crate) expected: Expected,
     pub(crate) metrics: Metrics,
     pub(crate) seen: Seen,
@@ -168,14 +170,15 @@ impl Case {
             plan::orders(&mut random, self.records - charges),
         ];
         let (system, lambda, kafka) = self.start(history_binary).await;
-        let mut expected = Vec::new();
+        let (mut expected, mut positions) = (Vec::new(), Vec::new());
         for (subject, planned) in SUBJECTS.iter().zip(&planned) {
-            let positions = produce(&kafka, subject, planned).await;
+            let appended = produce(&kafka, subject, planned).await;
             let known_by = match subject.function {
                 "history" => self.known_by,
                 _ => KnownBy::EventId,
             };
-            expected.push(Expected::of(planned, &positions, known_by));
+            expected.push(Expected::of(planned, &appended, known_by));
+            positions.push(appended);
         }
         let scarce_pieces = seed_products(&system, &expected).await;
 
@@ -186,9 +189,10 @@ impl Case {
         }
         let mut kills = Kills::default();
         let functions = SUBJECTS.map(|subject| subject.function);
+        let answered = mappings.answered();
         tokio::select! {
             () = mappings.until_all_ended() => {}
-            () = kill_at_random(&lambda, &functions, &mut random, &mut kills) => {}
+            () = kill_at_random(&lambda, &functions, answered, &mut random, &mut kills) => {}
         }
         // Invocations whose answer a mapping no longer wanted may still be at work.
         wait_until("no invocation is left", REST_LIMIT, async || {
@@ -199,10 +203,12 @@ impl Case {
         let took = started.elapsed();
         let stats = lambda.stats();
         lambda.shutdown().await;
-        let traces = SUBJECTS.iter().zip(expected).zip(&planned);
-        let traces = traces.map(|((subject, expected), planned)| Trace {
+        let produced = planned.into_iter().zip(positions);
+        let traces = SUBJECTS.iter().zip(expected).zip(produced);
+        let traces = traces.map(|((subject, expected), (planned, positions))| Trace {
             subject: *subject,
-            records: planned.len(),
+            planned,
+            positions,
             expected,
             metrics: mappings.metrics(subject),
             seen: mappings.seen(subject),
@@ -315,16 +321,26 @@ impl Mappings {
         }
     }
 
+    /// Returns what counts the invocations that were answered so far.
+    fn answered(&self) -> impl Fn() -> u64 + use<> {
+        let seen: Vec<_> = self.seen.values().cloned().collect();
+        let answered = |seen: &Arc<Mutex<Seen>>| lock(seen).answered;
+        move || seen.iter().map(answered).sum()
+    }
+
     fn metrics(&self, subject: &Subject) -> Metrics {
         self.handles[subject.function].metrics()
     }
 
     fn seen(&self, subject: &Subject) -> Seen {
-        let seen = self.seen[subject.function].lock();
-        seen.unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.seen[subject.function]).clone()
     }
 
     fn problem(&self, subject: &Subject) -> Option<String> {
         self.problems.get(subject.function).cloned()
     }
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) deliveries: u64,
     /// Invocations.
     pub(crate) invocations: u64,
+    /// Invocations that the function answered by itself, with an error or without.
+    pub(crate) answered: u64,
     /// Batches that were delivered although each of their records had been finished before.
     pub(crate) duplicate_batches: u64,
     /// Invocations whose process died.
@@ -47,11 +49,11 @@ pub(crate) struct Watch {
 /// What is read of an event.
 #[derive(Deserialize)]
 struct Event {
-    records: BTreeMap<String, Vec<Position_>>,
+    records: BTreeMap<String, Vec<Delivered>>,
 }
 
 #[derive(Deserialize)]
-struct Position_ {
+struct Delivered {
     partition: i32,
     offset: i64,
 }
@@ -67,7 +69,8 @@ impl Invoke for Watch {
                 self.with_seen(|seen| seen.note_finished(&batch, &unfinished));
             }
             Ok(answer) if has_crashed(answer) => self.note_crash(&batch).await,
-            Ok(_) | Err(_) => {}
+            Ok(_) => self.with_seen(|seen| seen.answered += 1),
+            Err(_) => {}
         }
         answer
     }
@@ -131,6 +134,7 @@ impl Seen {
     }
 
     fn note_finished(&mut self, batch: &[Position], unfinished: &HashSet<Position>) {
+        self.answered += 1;
         let finished = batch.iter().filter(|record| !unfinished.contains(record));
         self.finished.extend(finished.copied());
     }
@@ -139,7 +143,7 @@ impl Seen {
 fn positions(event: &[u8]) -> Vec<Position> {
     let event: Event = serde_json::from_slice(event).unwrap();
     let records = event.records.into_values().flatten();
-    let position = |Position_ { partition, offset }| Position { partition, offset };
+    let position = |Delivered { partition, offset }| Position { partition, offset };
     records.map(position).collect()
 }
 
