@@ -19,7 +19,7 @@ QUICK_TESTS += $(notdir $(patsubst %/main.rs,%,$(wildcard $(QUICK_FOLDERS:%=%/te
 
 export CARGO_LAMBDA
 
-.PHONY: help demo test check format lint deny unit prove fuzz bench documents
+.PHONY: help demo test check format lint deny unit prove kill fuzz bench documents
 
 help: ## Says what there is to run.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -51,6 +51,9 @@ prove: ## Runs the properties and the simulation with many more cases, then the 
 	PROPTEST_CASES=20000 cargo test --locked --profile ci -p event-schema -p msk-event -p processing --lib --test properties
 	SEEDS=$${SEEDS:-20000} cargo test --locked --profile ci -p processing --test simulation -- --nocapture
 	$(MAKE) fuzz
+
+kill: ## Runs the kill test alone: KILL_RECORDS (60000) records, KILL_SEED (the clock's) repeats a plan.
+	KILL_RECORDS=$${KILL_RECORDS:-60000} cargo test --locked --profile ci -p system-tests --test kill -- --nocapture
 
 fuzz:
 	@if ! rustup toolchain list | grep -q nightly; then \

@@ -1,8 +1,8 @@
 //! What the whole-system tests share: real function binaries, the servers they talk to, what is in them
 //! afterwards, and the sample events.
 //!
-//! `binaries` builds and finds functions, `system` starts servers, `picture` reads what is in them,
-//! `samples` writes `events/<function>/`, `repository` walks the sources.
+//! `binaries` builds and finds functions, `system` starts servers, `picture` reads what is in them, `topic`
+//! produces records and reads offsets, `samples` writes `events/<function>/`, `repository` walks the sources.
 //!
 //! For tests only, so its helpers fail by panicking. It knows no handler: what a function does is seen
 //! from outside, in its answers, its tables and its queue.
@@ -21,6 +21,7 @@ pub mod picture;
 pub mod repository;
 pub mod samples;
 pub mod system;
+pub mod topic;
 
 use std::time::{Duration, Instant};
 

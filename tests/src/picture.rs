@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_adapters::{DeadLetterDocument, DocumentError, tables};
+use aws_adapters::{DeadLetterDocument, DocumentError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::system::{System, TABLE_PREFIX};
 const RECEIVE_MESSAGES_MAX: i32 = 10;
 
 /// An item's attributes.
-type Attributes = HashMap<String, AttributeValue>;
+pub type Attributes = HashMap<String, AttributeValue>;
 
 /// Every item of every table; two pictures are equal if nothing was changed between them.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ impl System {
     /// Reads every item of every table.
     pub async fn picture(&self) -> Picture {
         let mut all = BTreeMap::new();
-        for spec in &tables::TABLES {
+        for spec in &self.specs {
             let scan = self.tables.scan().consistent_read(true);
             let scan = scan.table_name(format!("{TABLE_PREFIX}{}", spec.name));
             let mut pages = scan.into_paginator().send();
@@ -91,6 +91,12 @@ impl System {
 }
 
 impl Picture {
+    /// Returns the items of a table by partition and sort key.
+    #[must_use]
+    pub fn items(&self, table: &str) -> &BTreeMap<(String, String), Attributes> {
+        &self.tables[table]
+    }
+
     /// Returns the orders of this status.
     #[must_use]
     pub fn orders(&self, status: &str) -> BTreeSet<String> {

@@ -4,9 +4,11 @@
 //! is dropped.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_adapters::{DynamoStore, tables};
+use aws_adapters::DynamoStore;
+use aws_adapters::tables::{self, TableSpec};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use local_platform::dynamodb::Storage;
 use local_platform::{ACCOUNT_ID, Function, LocalDynamoDb, LocalSqs, REGION};
@@ -32,6 +34,8 @@ const ENVIRONMENTS_MAX: usize = 20;
 pub struct System {
     dynamodb: LocalDynamoDb,
     sqs: LocalSqs,
+    /// The tables that were made, for looking at them.
+    pub(crate) specs: Vec<TableSpec>,
     pub(crate) tables: aws_sdk_dynamodb::Client,
     pub(crate) queues: aws_sdk_sqs::Client,
 }
@@ -44,8 +48,31 @@ impl System {
         system
     }
 
+    /// Starts the servers and makes the queue, the tables without their streams, and this table of the test's own.
+    ///
+    /// For many records: a stream makes every write of the embedded store cost as much as all its stream records.
+    pub async fn start_without_streams(own_table: &'static str) -> Self {
+        let own = TableSpec {
+            name: own_table,
+            ttl_attribute: None,
+            new_image_stream: false,
+        };
+        let mut specs = tables::TABLES.to_vec();
+        specs.push(own);
+        for spec in &mut specs {
+            spec.new_image_stream = false;
+        }
+        let system = Self::start_with_tables(specs).await;
+        system.create_queue().await;
+        system
+    }
+
     /// Starts the servers and makes the tables: a dead letter cannot be sent yet.
     pub async fn start_without_queue() -> Self {
+        Self::start_with_tables(tables::TABLES.to_vec()).await
+    }
+
+    async fn start_with_tables(specs: Vec<TableSpec>) -> Self {
         let dynamodb = LocalDynamoDb::start(0, Storage::Memory).await.unwrap();
         let sqs = LocalSqs::start(0).await.unwrap();
         let credentials = Credentials::new("test", "test", None, None, "test");
@@ -61,10 +88,12 @@ impl System {
             .credentials_provider(credentials)
             .endpoint_url(sqs.endpoint());
         let queues = aws_sdk_sqs::Client::from_conf(config.build());
-        tables::create_tables(&tables, TABLE_PREFIX).await.unwrap();
+        let made = tables::create_these_tables(&tables, TABLE_PREFIX, &specs).await;
+        made.unwrap();
         Self {
             dynamodb,
             sqs,
+            specs,
             tables,
             queues,
         }
@@ -117,12 +146,24 @@ impl System {
     /// Describes a function of the catalogue with its real binary, set to this system; builds the binary.
     #[must_use]
     pub fn function(&self, name: &str, partial: bool) -> Function {
+        self.function_at(name, binaries::function(name), partial)
+    }
+
+    /// Describes a function with this binary, set to this system.
+    #[must_use]
+    pub fn function_at(&self, name: &str, binary: impl Into<PathBuf>, partial: bool) -> Function {
         Function {
             timeout: Duration::from_secs(INVOCATION_SECONDS_MAX),
             environment: self.environment(partial),
             environments_max: ENVIRONMENTS_MAX,
-            ..Function::new(name, binaries::function(name))
+            ..Function::new(name, binary)
         }
+    }
+
+    /// Returns a store over the tables.
+    #[must_use]
+    pub fn store(&self) -> DynamoStore {
+        DynamoStore::new(&self.tables, TABLE_PREFIX)
     }
 
     /// Puts products into stock.
@@ -143,7 +184,6 @@ impl System {
             token: "seed".to_owned(),
             writes: writes.collect(),
         };
-        let store = DynamoStore::new(&self.tables, TABLE_PREFIX);
-        store.commit(&transaction).await.unwrap();
+        self.store().commit(&transaction).await.unwrap();
     }
 }

@@ -79,8 +79,20 @@ struct NotReadyError;
 /// # Errors
 /// Fails at the first table that the service refuses, or that is not ready within a minute.
 pub async fn create_tables(client: &Client, table_prefix: &str) -> Result<(), CreateTablesError> {
+    create_these_tables(client, table_prefix, &TABLES).await
+}
+
+/// Does what [`create_tables`] does, for these tables: without streams, for instance, or with tables of a test.
+///
+/// # Errors
+/// As [`create_tables`].
+pub async fn create_these_tables(
+    client: &Client,
+    table_prefix: &str,
+    specs: &[TableSpec],
+) -> Result<(), CreateTablesError> {
     let names = TableNames::new(table_prefix);
-    for spec in &TABLES {
+    for spec in specs {
         let table = names.physical(spec.name);
         let failed = |source| CreateTablesError {
             table: table.clone(),

@@ -1,7 +1,7 @@
 //! The whole path of a record: Kafka, the event source mapping, the Invoke API, the real function, its
 //! tables and its queue, disturbed on purpose.
 //!
-//! `workload` is what is produced, `topic` how it gets into Kafka, `observed` a look at the function's answers.
+//! `workload` is what is produced, `observed` a look at the function's answers.
 //! What a single event comes to is in `samples.rs`; here it is that nothing is lost and nothing happens twice.
 
 #![allow(
@@ -12,7 +12,6 @@
 )]
 
 mod observed;
-mod topic;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,10 +24,10 @@ use esm_emulator::{
 use local_platform::{Function, LocalKafka, LocalLambda, Topic};
 use system_tests::picture::{Messages, Picture};
 use system_tests::system::System;
+use system_tests::topic::{self, Position};
 use system_tests::{binaries, wait_until};
 
 use observed::{Observed, Seen};
-use topic::Position;
 use workload::{ORDERS, SCARCE, SCARCE_PIECES, Workload};
 
 const CLUSTER: &str = "arn:aws:kafka:us-east-1:000000000000:cluster/orders/5f3c0a52-s1";

@@ -2,6 +2,8 @@
 //!
 //! It is the same each time; which orders get the scarce product depends on who comes first, how many does not.
 
+use system_tests::topic::Produced;
+
 /// Orders, `o-0` and so on.
 pub(crate) const ORDERS: usize = 300;
 /// The product that more orders want than there are pieces.
@@ -21,9 +23,6 @@ const POISON_EVERY: usize = 25;
 const PRODUCTS: [&str; 5] = ["p-1", "p-2", "p-3", "p-4", "p-5"];
 /// The pieces of each.
 const PIECES: i64 = 1_000;
-
-/// One record: partition, key, value.
-pub(crate) type Produced = (i32, String, Option<String>);
 
 /// The records to produce, in their order.
 pub(crate) struct Workload {

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 
+pub use environment::KilledWhile;
 pub use function::{
     ENVIRONMENTS_MAX, Function, FunctionProblem, MEMORY_MB_MAX, MEMORY_MB_MIN, TIMEOUT_SECONDS_MAX,
 };
@@ -200,6 +201,16 @@ impl LocalLambda {
             Some(pool) => pool.kill_one().await,
             None => false,
         }
+    }
+
+    /// Kills one environment of a function with SIGKILL, whatever it is doing, and waits until it is gone.
+    ///
+    /// `choice` picks it: the environments are counted in the order of their starts, modulo their number, so
+    /// that a random number makes a random choice. Returns what it was doing when the signal was sent; an
+    /// invocation that it had then ends as `Runtime.ExitError`, unless its answer was on its way. Returns
+    /// none when the function has no environment or does not exist, or the process ended by itself.
+    pub async fn kill_chosen(&self, name: &str, choice: u64) -> Option<KilledWhile> {
+        self.pools.get(name)?.kill_chosen(choice).await
     }
 
     /// Returns what each function has done so far.

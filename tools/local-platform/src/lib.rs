@@ -14,7 +14,7 @@ pub mod sqs;
 
 pub use dynamodb::{DynamoDbError, LocalDynamoDb};
 pub use kafka::{KafkaError, LocalKafka, Topic};
-pub use lambda::{Function, Invocation, InvokeError, LambdaError, LocalLambda};
+pub use lambda::{Function, Invocation, InvokeError, KilledWhile, LambdaError, LocalLambda};
 pub use sqs::{LocalSqs, SqsError};
 
 /// The region every embedded server claims to be in, in ARNs and in the environment of functions.

@@ -72,9 +72,21 @@ pub(super) enum Message {
         document: Bytes,
         accepted: oneshot::Sender<bool>,
     },
+    /// Answered when the environment is gone, with what it was doing when it was killed.
     Kill {
-        gone: oneshot::Sender<()>,
+        gone: oneshot::Sender<KilledWhile>,
     },
+}
+
+/// What an environment was doing when it was killed from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KilledWhile {
+    /// Its process had not asked for work yet.
+    Starting,
+    /// It had an invocation and had not answered it.
+    Invoked,
+    /// It waited for work, or was about to ask for it.
+    Idle,
 }
 
 /// A live environment; it runs as its own task until the process ends.
@@ -91,7 +103,7 @@ pub(super) struct Environment {
     /// The function's open request for work.
     asking: Option<oneshot::Sender<Delivery>>,
     /// Those who wait for this environment to be gone.
-    mourners: Vec<oneshot::Sender<()>>,
+    mourners: Vec<(oneshot::Sender<KilledWhile>, KilledWhile)>,
     /// The place among the function's environments, given back when the process is gone.
     place: OwnedSemaphorePermit,
 }
@@ -113,6 +125,14 @@ enum Phase {
 }
 
 impl Phase {
+    fn seen_by_a_killer(&self) -> KilledWhile {
+        match self {
+            Self::Starting { .. } => KilledWhile::Starting,
+            Self::Running { .. } => KilledWhile::Invoked,
+            Self::Settling { .. } | Self::Waiting => KilledWhile::Idle,
+        }
+    }
+
     fn until(&self) -> Option<Instant> {
         match self {
             Self::Starting { until } | Self::Running { until, .. } | Self::Settling { until } => {
@@ -231,7 +251,7 @@ impl Environment {
                 }
             }
             Message::Kill { gone } => {
-                self.mourners.push(gone);
+                self.mourners.push((gone, self.phase.seen_by_a_killer()));
                 self.process.kill();
             }
         }
@@ -317,6 +337,7 @@ impl Environment {
             phase,
             queued,
             place,
+            mourners,
             ..
         } = self;
         drop(place);
@@ -340,6 +361,9 @@ impl Environment {
             && let Some(invocation) = last_words(end, &request_id, starting, timeout)
         {
             answer(reply, invocation);
+        }
+        for (mourner, doing) in mourners {
+            answer(mourner, doing);
         }
     }
 }

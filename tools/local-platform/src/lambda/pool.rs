@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::PAYLOAD_BYTES_MAX;
-use super::environment::{Environment, Inbox, Message, Work};
+use super::environment::{Environment, Inbox, KilledWhile, Message, Work};
 use super::function::Function;
 use super::outcome::{Invocation, InvokeError};
 use super::registry::Registry;
@@ -169,15 +169,19 @@ impl Pool {
             .map(|idle| idle.id.clone())
             .collect();
         let busy = all.iter().find(|(id, _)| !idle.contains(id));
-        let Some((_, inbox)) = busy.or(all.first()) else {
-            return false;
-        };
-        let (gone, wait) = oneshot::channel();
-        if inbox.send(Message::Kill { gone }).await.is_err() {
-            return false;
+        match busy.or(all.first()) {
+            Some((_, inbox)) => kill(inbox).await.is_some(),
+            None => false,
         }
-        // The environment never answers: the channel closes when it is gone, and that is the answer.
-        wait.await.is_err()
+    }
+
+    /// Kills the environment that `choice` falls on; none when there is none or it ended by itself.
+    pub(super) async fn kill_chosen(&self, choice: u64) -> Option<KilledWhile> {
+        let all = self.registry.environments_of(&self.function.name);
+        let count = u64::try_from(all.len()).ok()?;
+        let index = usize::try_from(choice.checked_rem(count)?).ok()?;
+        let (_, inbox) = all.get(index)?;
+        kill(inbox).await
     }
 
     /// Notes that an environment has answered and can be given work.
@@ -221,6 +225,13 @@ impl Pool {
     fn lock_idle(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Kills an environment and waits until it is gone; none when it ended by itself before.
+async fn kill(inbox: &Inbox) -> Option<KilledWhile> {
+    let (gone, wait) = oneshot::channel();
+    inbox.send(Message::Kill { gone }).await.ok()?;
+    wait.await.ok()
 }
 
 /// Holds a payload against Lambda's limits; none at all counts as `{}`.

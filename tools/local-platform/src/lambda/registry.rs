@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const EMPTY_SECONDS_MAX: u64 = 5;
 
 #[derive(Debug)]
 struct Entry {
+    /// Counts the environments in the order of their starts.
+    number: u64,
     function: String,
     inbox: Inbox,
 }
@@ -28,6 +31,7 @@ pub(super) struct Registry {
     options: LambdaOptions,
     stop: StopSignal,
     environments: Mutex<HashMap<String, Entry>>,
+    inserted: AtomicU64,
     removed: Notify,
 }
 
@@ -39,6 +43,7 @@ impl Registry {
             options,
             stop,
             environments,
+            inserted: AtomicU64::new(0),
             removed: Notify::new(),
         }
     }
@@ -61,9 +66,11 @@ impl Registry {
     }
 
     pub(super) fn insert(&self, id: &str, function: &str, inbox: Inbox) {
+        let number = self.inserted.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(
             id.to_owned(),
             Entry {
+                number,
                 function: function.to_owned(),
                 inbox,
             },
@@ -80,10 +87,16 @@ impl Registry {
         self.lock().get(id).map(|entry| entry.inbox.clone())
     }
 
+    /// Returns the environments of a function, those that started first at the front.
     pub(super) fn environments_of(&self, function: &str) -> Vec<(String, Inbox)> {
-        self.lock()
+        let environments = self.lock();
+        let mut of_function: Vec<_> = environments
             .iter()
             .filter(|(_, entry)| entry.function == function)
+            .collect();
+        of_function.sort_by_key(|(_, entry)| entry.number);
+        of_function
+            .into_iter()
             .map(|(id, entry)| (id.clone(), entry.inbox.clone()))
             .collect()
     }

@@ -11,24 +11,23 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::workload::Produced;
+/// One record to produce: partition, key, value.
+pub type Produced = (i32, String, Option<String>);
 
 /// How long Kafka may take to answer.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where a record was appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The partition.
+    pub partition: i32,
+    /// The offset in it.
+    pub offset: i64,
 }
 
 /// Produces records in their order and returns where each is.
-pub(crate) async fn produce(
-    kafka: &LocalKafka,
-    topic: &str,
-    records: Vec<Produced>,
-) -> Vec<Position> {
+pub async fn produce(kafka: &LocalKafka, topic: &str, records: Vec<Produced>) -> Vec<Position> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", kafka.bootstrap_servers());
     let producer: FutureProducer = config.set("enable.idempotence", "true").create().unwrap();
@@ -52,7 +51,8 @@ pub(crate) async fn produce(
 }
 
 /// Returns the offset that each partition's next record will get.
-pub(crate) fn ends(kafka: &LocalKafka, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
+#[must_use]
+pub fn ends(kafka: &LocalKafka, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
     let consumer = consumer(kafka, "onlooker");
     let end = |partition| {
         let (_, end) = consumer
@@ -63,8 +63,22 @@ pub(crate) fn ends(kafka: &LocalKafka, topic: &str, partitions: i32) -> BTreeMap
     (0..partitions).map(end).collect()
 }
 
-/// Returns the offsets that a group has committed.
-pub(crate) fn committed(
+/// Returns the offset of each partition's oldest record: above 0, Kafka has dropped some.
+#[must_use]
+pub fn beginnings(kafka: &LocalKafka, topic: &str, partitions: i32) -> BTreeMap<i32, i64> {
+    let consumer = consumer(kafka, "onlooker");
+    let beginning = |partition| {
+        let (beginning, _) = consumer
+            .fetch_watermarks(topic, partition, CALL_LIMIT)
+            .unwrap();
+        (partition, beginning)
+    };
+    (0..partitions).map(beginning).collect()
+}
+
+/// Returns the offsets that a group has committed; a partition without one is left out.
+#[must_use]
+pub fn committed(
     kafka: &LocalKafka,
     topic: &str,
     group: &str,
@@ -75,15 +89,12 @@ pub(crate) fn committed(
     let committed = consumer(kafka, group)
         .committed_offsets(asked, CALL_LIMIT)
         .unwrap();
-    let offset = |offset| match offset {
-        Offset::Offset(offset) => offset,
-        other => panic!("nothing is committed: {other:?}"),
-    };
     let elements = committed.elements();
-    elements
-        .iter()
-        .map(|one| (one.partition(), offset(one.offset())))
-        .collect()
+    let offsets = elements.iter().filter_map(|one| match one.offset() {
+        Offset::Offset(offset) => Some((one.partition(), offset)),
+        _ => None,
+    });
+    offsets.collect()
 }
 
 fn consumer(kafka: &LocalKafka, group: &str) -> BaseConsumer {
