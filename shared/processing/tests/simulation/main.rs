@@ -28,7 +28,10 @@ mod relay;
 mod sim;
 mod world;
 
-use std::sync::Once;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once};
 
 use faults::{Fault, Tally};
 use functions::PANIC_ON_PURPOSE;
@@ -75,6 +78,48 @@ fn print(seed: u64, mutant: Option<Mutant>) {
         .for_each(|fault| println!("WRONG: {fault}"));
 }
 
+/// What many schedules came to.
+#[derive(Default)]
+struct Totals {
+    tally: Tally,
+    not_judged: u64,
+    /// The first seed that went wrong, of those that were run, and how.
+    wrong: Option<(u64, Vec<String>)>,
+}
+
+/// Runs these seeds on all cores, up to the first that goes wrong.
+fn run_all(seeds: Range<u64>) -> Totals {
+    let next = AtomicU64::new(seeds.start);
+    let totals = Mutex::new(Totals::default());
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut own = Totals::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= seeds.end {
+                        break;
+                    }
+                    let course = run(seed, None);
+                    own.tally.add(&course.tally);
+                    own.not_judged += u64::from(course.not_judged);
+                    if !course.faults.is_empty() {
+                        own.wrong = Some((seed, course.faults));
+                        next.store(seeds.end, Ordering::SeqCst);
+                    }
+                }
+                let mut totals = totals.lock().unwrap();
+                totals.tally.add(&own.tally);
+                totals.not_judged += own.not_judged;
+                let wrong = totals.wrong.take().into_iter().chain(own.wrong);
+                totals.wrong = wrong.min_by_key(|(seed, _)| *seed);
+            });
+        }
+    });
+    totals.into_inner().unwrap()
+}
+
 #[test]
 fn no_schedule_loses_repeats_or_reorders_a_record() {
     if let Some(seed) = number_from("SEED") {
@@ -85,20 +130,18 @@ fn no_schedule_loses_repeats_or_reorders_a_record() {
     }
     let schedules = number_from("SEEDS").unwrap_or(SCHEDULES);
     let first = number_from("FIRST_SEED").unwrap_or(0);
-    let mut tally = Tally::default();
-    let mut not_judged = 0;
-    for seed in first..first + schedules {
-        let course = run(seed, None);
-        tally.add(&course.tally);
-        not_judged += u64::from(course.not_judged);
-        if !course.faults.is_empty() {
-            print(seed, None);
-            panic!("seed {seed} went wrong: {}", course.faults.join("; "));
-        }
+    let Totals {
+        tally,
+        not_judged,
+        wrong,
+    } = run_all(first..first + schedules);
+    if let Some((seed, faults)) = wrong {
+        print(seed, None);
+        panic!("seed {seed} went wrong: {}", faults.join("; "));
     }
     println!("{not_judged} schedules went beyond the limits of the promise and were not judged");
     println!(
-        "{schedules} schedules, in which happened:\n{}",
+        "{schedules} schedules, 0 violations; in them happened:\n{}",
         tally.text()
     );
     let never: Vec<_> = Fault::ALL

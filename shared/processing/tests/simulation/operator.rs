@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use testkit::{EventBuilder, MemoryDeadLetters, MemoryStore};
 use tokio::sync::oneshot;
 
-use crate::broker::{Broker, Place};
+use crate::broker::{Broker, Place, Produced};
 use crate::faults::Fault;
 use crate::functions::Function;
 use crate::invocation::{Invoker, wait};
@@ -75,7 +75,8 @@ impl Operator {
             self.sim.sleep_ms(ms).await;
             match self.sim.below(100) {
                 0..15 => self.roll_out(),
-                15..60 => self.redrive_some().await,
+                15..50 => self.redrive_a_letter().await,
+                50..60 => self.redrive_any_record().await,
                 60..90 => self.unpark_some(None).await,
                 _ => self.unpark_some(Some("nobody needs it")).await,
             }
@@ -105,7 +106,24 @@ impl Operator {
         }
     }
 
-    async fn redrive_some(&self) {
+    /// Puts back what may well be applied already.
+    async fn redrive_any_record(&self) {
+        let record = {
+            let topic = self.broker.topic();
+            let past: Vec<_> = topic
+                .produced()
+                .filter(|produced| topic.is_past(produced.place) && !produced.malformed)
+                .collect();
+            let index = self.sim.index_below(past.len().max(1));
+            past.get(index).copied().cloned()
+        };
+        if let Some(Produced { place, record, .. }) = record {
+            let topic_partition = record.position().topic_partition();
+            self.redrive(place, topic_partition, record.to_json()).await;
+        }
+    }
+
+    async fn redrive_a_letter(&self) {
         let letters = self.letters.letters();
         if letters.is_empty() {
             return;
@@ -116,15 +134,17 @@ impl Operator {
         let Some(place) = place.filter(|place| self.broker.topic().is_past(*place)) else {
             return;
         };
+        let record = serde_json::from_str(letter.record.get()).unwrap();
+        self.redrive(place, letter.topic_partition.clone(), record)
+            .await;
+    }
+
+    async fn redrive(&self, place: Place, topic_partition: String, record: Value) {
         self.sim.count(Fault::Redriven);
         self.deeds().redriven.insert(place);
         self.sim.note(|| format!("{place} is put back"));
-        let record = serde_json::from_str(letter.record.get()).unwrap();
-        let payload = EventBuilder::new()
-            .redrive("operator")
-            .raw(letter.topic_partition.as_str(), record)
-            .build();
-        self.order(payload).await;
+        let event = EventBuilder::new().redrive("operator");
+        self.order(event.raw(topic_partition, record).build()).await;
     }
 
     async fn unpark_some(&self, skip: Option<&str>) {

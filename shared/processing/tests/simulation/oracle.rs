@@ -11,6 +11,7 @@ mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::facts::event_of;
 pub(crate) use self::facts::{Facts, Left};
 use crate::broker::{Kind, Place, Produced};
 use crate::functions::Function;
@@ -91,12 +92,12 @@ fn nothing_lost(facts: &Facts) -> Vec<String> {
         .produced
         .values()
         .filter(|produced| is_finished(&produced.place))
-        .filter_map(identity)
+        .filter_map(event_of)
         .collect();
     let repeats = |produced: &Produced| {
         facts.function.knows_event_ids()
             && produced.kind == Kind::Event
-            && identity(produced).is_some_and(|identity| finished_events.contains(&identity))
+            && event_of(produced).is_some_and(|event| finished_events.contains(&event))
     };
     let lost = facts.produced.values().filter(|produced| {
         let place = &produced.place;
@@ -108,14 +109,6 @@ fn nothing_lost(facts: &Facts) -> Vec<String> {
     });
     lost.map(|produced| format!("{} is lost", produced.place))
         .collect()
-}
-
-/// What makes two records one event.
-fn identity(produced: &Produced) -> Option<(&str, &[u8])> {
-    Some((
-        produced.event_id.as_deref()?,
-        produced.record.value.as_deref()?,
-    ))
 }
 
 /// Effects of a key happen in the order of its records. A record that the mapping discarded has left its

@@ -120,18 +120,24 @@ impl Facts {
         };
         effects.retain(|effect| !effect.user.is_empty());
         // A parked record is only ever put back with its whole key, unless its head was given up before.
-        let out_of_order = deeds.redriven.iter().filter(|place| {
-            function != Function::ParkingLedger
-                || deeds.skipped.contains(place)
-                || topic.discarded.contains(place)
-        });
+        let is_given_up = |place: &Place| {
+            topic.discarded.contains(place)
+                || deeds.skipped.iter().any(|skipped| {
+                    let (one, other) = (produced.get(place), produced.get(skipped));
+                    skipped == place || one.and_then(event_of) == other.and_then(event_of)
+                })
+        };
+        let out_of_order = deeds
+            .redriven
+            .iter()
+            .filter(|place| function != Function::ParkingLedger || is_given_up(place));
         Self {
             function,
             ended: left.ended,
             relayed: left.relayed,
             freed: left.freed,
             fixed: left.fixed,
-            out_of_order: out_of_order.copied().collect(),
+            out_of_order: out_of_order.copied().collect::<BTreeSet<_>>(),
             appended: left.appended.lock().unwrap().clone(),
             refused_events: refused,
             committed: committed.collect(),
@@ -153,10 +159,7 @@ impl Facts {
 
     /// Whether the records at two places are one event.
     pub(crate) fn same_event(&self, a: Place, b: Place) -> bool {
-        let event = |place| {
-            let produced: &Produced = self.produced.get(&place)?;
-            Some((produced.event_id.clone()?, produced.record.value.clone()?))
-        };
+        let event = |place| self.produced.get(&place).and_then(event_of);
         event(a).is_some() && event(a) == event(b)
     }
 
@@ -167,6 +170,14 @@ impl Facts {
             .map(|(_, stored)| serde_json::from_value(Value::Object(stored.body)).unwrap())
             .collect()
     }
+}
+
+/// What makes two records one event.
+pub(crate) fn event_of(produced: &Produced) -> Option<(&str, &[u8])> {
+    Some((
+        produced.event_id.as_deref()?,
+        produced.record.value.as_deref()?,
+    ))
 }
 
 /// What the outbox rows tell of, in the order of commits.
