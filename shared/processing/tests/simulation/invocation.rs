@@ -100,6 +100,7 @@ impl Invoker {
                 },
                 mutant: self.mutant,
                 batch_ends: batch_ends(records),
+                began_ms: self.sim.now_ms(),
             },
             letters: SimLetters {
                 line: line.clone(),

@@ -239,6 +239,11 @@ fn a_gap_in_publishing_is_caught() {
 }
 
 #[test]
+fn a_row_that_is_stamped_too_early_is_caught() {
+    assert_caught(Mutant::EarlyStamp);
+}
+
+#[test]
 fn publishing_without_acknowledgement_is_caught() {
     assert_caught(Mutant::Unacknowledged);
 }

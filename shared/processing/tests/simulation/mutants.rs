@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use processing::{
-    Answer, Change, CommitError, Expect, ItemKey, Query, STATE_TABLE, Store, StoreError, Stored,
-    Transaction, Write,
+    Answer, Change, CommitError, Expect, ItemKey, OUTBOX_TABLE, Query, STATE_TABLE, Store,
+    StoreError, Stored, Transaction, Write,
 };
 use serde_json::Value;
 use testkit::Reading;
@@ -40,6 +40,8 @@ pub(crate) enum Mutant {
     BlindUnparking,
     /// An event that does not reach the topic does not hold back those behind it.
     GapsInPublishing,
+    /// An outbox row is stamped with the moment at which its invocation began.
+    EarlyStamp,
     /// An event counts as published before its topic has acknowledged it.
     Unacknowledged,
     /// No mistake at all: the control of those that take the engine's place.
@@ -100,6 +102,8 @@ pub(crate) struct MutantStore {
     pub(crate) inner: SimStore,
     pub(crate) mutant: Option<Mutant>,
     pub(crate) batch_ends: BTreeMap<String, i64>,
+    /// When the invocation began.
+    pub(crate) began_ms: i64,
 }
 
 impl Store for MutantStore {
@@ -133,6 +137,13 @@ impl Store for MutantStore {
                     if write.key.sort == "flag" && write.change == Change::Delete {
                         write.expect = Expect::Anything;
                     }
+                }
+                self.inner.commit(&transaction).await
+            }
+            Some(Mutant::EarlyStamp) => {
+                let mut transaction = transaction.clone();
+                for write in &mut transaction.writes {
+                    self.stamp_early(write);
                 }
                 self.inner.commit(&transaction).await
             }
@@ -180,6 +191,15 @@ impl MutantStore {
             }
         });
         Err(CommitError::Cancelled(all.collect()))
+    }
+
+    fn stamp_early(&self, write: &mut Write) {
+        if write.key.table != OUTBOX_TABLE {
+            return;
+        }
+        if let Some((_, rest)) = write.key.sort.split_once('-') {
+            write.key.sort = format!("{:015}-{rest}", self.began_ms);
+        }
     }
 
     fn move_ahead(&self, write: &mut Write) {

@@ -75,8 +75,10 @@ impl Schedule {
             schedule.operated &= is_engine;
             schedule.operated |= mutant == Mutant::BlindUnparking;
             schedule.relay.works &= is_engine;
-            schedule.relay.works |=
-                matches!(mutant, Mutant::GapsInPublishing | Mutant::Unacknowledged);
+            schedule.relay.works |= matches!(
+                mutant,
+                Mutant::GapsInPublishing | Mutant::Unacknowledged | Mutant::EarlyStamp
+            );
         }
         schedule.relay.works &= schedule.function.publishes();
         (schedule, random)
