@@ -12,6 +12,7 @@ mod faults;
 mod kafka_event;
 mod mapping;
 mod memory_dead_letters;
+mod memory_publisher;
 mod memory_store;
 mod report;
 mod store_conformance;
@@ -24,6 +25,7 @@ pub use mapping::{
     MappingModel, Reading,
 };
 pub use memory_dead_letters::MemoryDeadLetters;
+pub use memory_publisher::MemoryPublisher;
 pub use memory_store::{MemoryStore, StoreCalls, TOKEN_SECONDS, item_key};
 pub use store_conformance::store_conformance;
 pub use virtual_timer::{IDLE_POLLS, VirtualTimer};

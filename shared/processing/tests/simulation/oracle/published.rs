@@ -60,7 +60,8 @@ fn made_up(facts: &Facts, effects: &BTreeMap<&str, (usize, &Effect)>) -> Vec<Str
 /// Events of a key whose first appearance comes before that of an earlier one.
 ///
 /// Two rows that were both left over are told apart by their stamps, and clocks may disagree (ARCHITECTURE.md,
-/// "Limits of the promise"): only as far as they do may stamps contradict the order of commits.
+/// "Limits of the promise"): only as far as they do may stamps contradict the order of commits. A record that
+/// has left its place in the order of its key has left it here too.
 fn out_of_order(facts: &Facts, effects: &BTreeMap<&str, (usize, &Effect)>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
@@ -69,6 +70,10 @@ fn out_of_order(facts: &Facts, effects: &BTreeMap<&str, (usize, &Effect)>) -> Ve
         let Some((rank, effect)) = effects.get(&*event.event_id) else {
             continue;
         };
+        let place = &effect.place;
+        if facts.discarded.contains(place) || facts.out_of_order.contains(place) {
+            continue;
+        }
         if !seen.insert(&*event.event_id) {
             continue;
         }
