@@ -47,15 +47,15 @@ deny: $(CARGO_DENY)
 unit:
 	cargo test --locked --workspace --lib --bins $(QUICK_TESTS:%=--test %)
 
-prove: ## Runs the properties and the simulation with many more cases, then the fuzz targets (nightly Rust).
-	PROPTEST_CASES=20000 cargo test --locked --profile ci -p event-schema -p msk-event -p processing --lib --test properties
-	SEEDS=$${SEEDS:-20000} cargo test --locked --profile ci -p processing --test simulation -- --nocapture
-	$(MAKE) fuzz
+prove: ## Runs 100,000 schedules of the simulation, and the properties with many cases; SEED=n repeats one schedule.
+	@if [ -n "$${SEED:-}" ]; then \
+	  cargo test --locked --profile ci -p processing --test simulation -- --nocapture no_schedule; \
+	else \
+	  SEEDS=$${SEEDS:-100000} cargo test --locked --profile ci -p processing --test simulation -- --nocapture && \
+	  PROPTEST_CASES=20000 cargo test --locked --profile ci -p event-schema -p msk-event -p processing --lib --test properties; \
+	fi
 
-kill: ## Runs the kill test alone: KILL_RECORDS (60000) records, KILL_SEED (the clock's) repeats a plan.
-	KILL_RECORDS=$${KILL_RECORDS:-60000} cargo test --locked --profile ci -p system-tests --test kill -- --nocapture
-
-fuzz:
+fuzz: ## Runs the fuzz targets, FUZZ_SECONDS each (nightly Rust and cargo-fuzz).
 	@if ! rustup toolchain list | grep -q nightly; then \
 	  echo 'The fuzz targets were not run: they need nightly Rust (rustup toolchain install nightly).'; \
 	elif ! command -v cargo-fuzz > /dev/null; then \

@@ -158,8 +158,11 @@ fn parked_keys_wait(facts: &Facts) -> Vec<String> {
         faults.push(format!("{:?} are parked for good", facts.parked.keys()));
     }
     for (place, parked) in &facts.parked {
-        let head = heads.entry(&parked.user).or_insert(*place);
-        *head = (*head).min(*place);
+        // One that the mapping had discarded, and delivered once more after all, waits behind a later head.
+        if !facts.discarded.contains(place) {
+            let head = heads.entry(&parked.user).or_insert(*place);
+            *head = (*head).min(*place);
+        }
         if facts.applied.contains(place) {
             faults.push(format!("{place} is parked and took effect"));
         }
@@ -169,9 +172,6 @@ fn parked_keys_wait(facts: &Facts) -> Vec<String> {
             faults.push(format!(
                 "key {user} is parked behind {head}, which is no dead letter"
             ));
-        }
-        if facts.discarded.contains(&head) {
-            continue;
         }
         let past = facts.effects.iter().filter(|effect| {
             effect.user == user
