@@ -9,7 +9,7 @@
 
 mod lane;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use event_schema::Timestamp;
@@ -181,16 +181,13 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
     /// The rows of one lane that the stream has, behind those that it has lost: a stream forgets what it could
     /// not deliver for a day, and goes on with what came after.
     async fn publish_stream_lane(&self, partition: String, lane: Lane, run: &Run) -> Relayed {
-        let Some((index, first)) = lane.first() else {
-            return Relayed::default();
-        };
-        let before = Some(first.sort.clone());
-        let mut relayed = self.sweep_lane(partition, before, run).await;
+        let name = format!("{}-{partition}", run.id);
+        let first = lane.first_index();
+        let mut relayed = self.sweep_lane(partition, Some(&lane.keys()), run).await;
         if !relayed.unfinished.is_empty() {
-            relayed.first_unfinished = Some(index);
+            relayed.first_unfinished = first;
             return relayed;
         }
-        let name = format!("{}-{}", run.id, first.partition);
         relayed.and(self.publish_lane(lane, run.deadline, name).await)
     }
 
@@ -214,8 +211,15 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
         .await
     }
 
-    /// Publishes the left-over rows of one lane, those only that sort before `before`, if it is there.
-    async fn sweep_lane(&self, partition: String, before: Option<String>, run: &Run) -> Relayed {
+    /// Publishes the left-over rows of one lane; with `stream`, those only that sort before the last row that the
+    /// stream has, without its own.
+    async fn sweep_lane(
+        &self,
+        partition: String,
+        stream: Option<&BTreeSet<ItemKey>>,
+        run: &Run,
+    ) -> Relayed {
+        let last = stream.and_then(BTreeSet::last);
         let mut relayed = Relayed::default();
         let mut after = None;
         for page in 0..SWEEP_PAGES_MAX {
@@ -233,11 +237,14 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
                 // A row that nobody stamped is due.
                 let stamp_ms = row_stamp_ms(&key.sort).unwrap_or(0);
                 relayed.note_stamp(stamp_ms);
-                let is_before = before.as_ref().is_none_or(|before| key.sort < *before);
+                let is_before = last.is_none_or(|last| key < *last);
                 all_are_due &= stamp_ms <= run.newest_ms && is_before;
                 // Not one row past the first that is not: they are published in order.
-                if all_are_due {
-                    after = Some(key.sort.clone());
+                if !all_are_due {
+                    break;
+                }
+                after = Some(key.sort.clone());
+                if stream.is_none_or(|stream| !stream.contains(&key)) {
                     due.push(index, key, body);
                 }
             }

@@ -258,6 +258,17 @@ async fn what_the_stream_has_lost_is_published_before_what_it_still_has() {
     assert_eq!(outbox.rows_left(), 0);
 }
 
+/// Its clock was ahead of that of the rows which the stream still has.
+#[tokio::test]
+async fn a_lost_row_whose_stamp_is_ahead_is_published_before_later_rows() {
+    let outbox = Outbox::new();
+    let kept = outbox.row(0, 3 * MINUTE_MS, &["kept"]);
+    outbox.row(0, 3 * MINUTE_MS - 500, &["lost"]);
+    let later = outbox.row(0, 2 * MINUTE_MS, &["later"]);
+    outbox.publish(&[kept, later]).await;
+    assert_eq!(outbox.published(), ["lost", "kept", "later"]);
+}
+
 #[tokio::test]
 async fn a_sweep_of_many_rows_publishes_them_all_in_order() {
     let outbox = Outbox::new();

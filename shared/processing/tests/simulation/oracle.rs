@@ -157,22 +157,26 @@ fn parked_keys_wait(facts: &Facts) -> Vec<String> {
     if facts.freed && !facts.parked.is_empty() {
         faults.push(format!("{:?} are parked for good", facts.parked.keys()));
     }
+    let mut behind_a_letter: BTreeSet<&str> = BTreeSet::new();
     for (place, parked) in &facts.parked {
-        // One that the mapping had discarded, and delivered once more after all, waits behind a later head.
-        if !facts.discarded.contains(place) {
-            let head = heads.entry(&parked.user).or_insert(*place);
-            *head = (*head).min(*place);
-        }
+        let user = &*parked.user;
         if facts.applied.contains(place) {
             faults.push(format!("{place} is parked and took effect"));
         }
+        if facts.letters.contains(place) {
+            behind_a_letter.insert(user);
+        }
+        // What the mapping had discarded and delivered once more after all waits at its old place, which may be
+        // before the letter.
+        if facts.discarded.contains(place) {
+            continue;
+        }
+        if !behind_a_letter.contains(user) {
+            faults.push(format!("{place} is parked behind no dead letter"));
+        }
+        heads.entry(user).or_insert(*place);
     }
     for (user, head) in heads {
-        if !facts.letters.contains(&head) {
-            faults.push(format!(
-                "key {user} is parked behind {head}, which is no dead letter"
-            ));
-        }
         let past = facts.effects.iter().filter(|effect| {
             effect.user == user
                 && effect.place > head
