@@ -1,7 +1,7 @@
 //! The outbox relay: publishes rows lane by lane, in order, and takes away what is published.
 //!
-//! Whoever publishes a lane begins where everything before is on its topic: at the first row that is left in
-//! the table, or at the first row that the table's stream has not been told is done, once nothing older is left.
+//! Whoever publishes a lane begins where everything before is on its topic: at the first row that is left over in
+//! the table, or, once none is, at the first row that the table's stream has not been told is done.
 //! It goes on only behind what is acknowledged. So the first appearance of each event is in order, however many
 //! relays run at once, stand still or come back; an event may appear again, under the same id.
 //!
@@ -9,7 +9,7 @@
 
 mod lane;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event_schema::Timestamp;
@@ -156,15 +156,27 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
         }
     }
 
-    /// Publishes rows in the order in which the table's stream has them.
+    /// Publishes rows in the order in which the table's stream has them, those that are older than
+    /// [`RelaySettings::age_min`] in the order of their stamps and from the table.
     ///
     /// It does not fail: the stream is told from which row on they have to come again.
     pub async fn publish(&self, rows: Vec<(ItemKey, Body)>, invocation: &Invocation) -> Relayed {
         let run = &self.start(invocation);
-        let mut lanes: BTreeMap<String, Lane> = BTreeMap::new();
+        let mut lanes: BTreeMap<String, StreamLane> = BTreeMap::new();
         for (index, (key, body)) in rows.into_iter().enumerate() {
-            let lane = lanes.entry(key.partition.clone()).or_default();
-            lane.push(index, key, body);
+            let lane = lanes
+                .entry(key.partition.clone())
+                .or_insert_with(|| StreamLane {
+                    first_index: index,
+                    last_sort: key.sort.clone(),
+                    fresh: Lane::default(),
+                });
+            if lane.last_sort < key.sort {
+                lane.last_sort.clone_from(&key.sort);
+            }
+            if !run.is_left_over(&key.sort) {
+                lane.fresh.push(index, key, body);
+            }
         }
         let runs: Vec<_> = lanes
             .into_iter()
@@ -178,17 +190,18 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
         .await
     }
 
-    /// The rows of one lane that the stream has, behind those that it has lost: a stream forgets what it could
-    /// not deliver for a day, and goes on with what came after.
-    async fn publish_stream_lane(&self, partition: String, lane: Lane, run: &Run) -> Relayed {
+    /// One lane of a stream: what is left over, then what is fresh.
+    ///
+    /// A stream forgets what it could not deliver for a day, and goes on with what came after. So rows that are
+    /// old come from the table: what is not there is published already.
+    async fn publish_stream_lane(&self, partition: String, lane: StreamLane, run: &Run) -> Relayed {
         let name = format!("{}-{partition}", run.id);
-        let first = lane.first_index();
-        let mut relayed = self.sweep_lane(partition, Some(&lane.keys()), run).await;
+        let mut relayed = self.sweep_lane(partition, Some(&lane.last_sort), run).await;
         if !relayed.unfinished.is_empty() {
-            relayed.first_unfinished = first;
+            relayed.first_unfinished = Some(lane.first_index);
             return relayed;
         }
-        relayed.and(self.publish_lane(lane, run.deadline, name).await)
+        relayed.and(self.publish_lane(lane.fresh, run.deadline, name).await)
     }
 
     /// Publishes what is left over in the table of these lanes: rows that the stream has lost, or could not get
@@ -211,15 +224,8 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
         .await
     }
 
-    /// Publishes the left-over rows of one lane; with `stream`, those only that sort before the last row that the
-    /// stream has, without its own.
-    async fn sweep_lane(
-        &self,
-        partition: String,
-        stream: Option<&BTreeSet<ItemKey>>,
-        run: &Run,
-    ) -> Relayed {
-        let last = stream.and_then(BTreeSet::last);
+    /// Publishes the left-over rows of one lane, up to a sort key if there is one.
+    async fn sweep_lane(&self, partition: String, last: Option<&str>, run: &Run) -> Relayed {
         let mut relayed = Relayed::default();
         let mut after = None;
         for page in 0..SWEEP_PAGES_MAX {
@@ -234,19 +240,15 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
             let mut due = Lane::default();
             let mut all_are_due = true;
             for (index, (key, body)) in rows.into_iter().enumerate() {
-                // A row that nobody stamped is due.
-                let stamp_ms = row_stamp_ms(&key.sort).unwrap_or(0);
-                relayed.note_stamp(stamp_ms);
-                let is_before = last.is_none_or(|last| key < *last);
-                all_are_due &= stamp_ms <= run.newest_ms && is_before;
+                relayed.note_stamp(row_stamp_ms(&key.sort).unwrap_or(0));
+                all_are_due =
+                    run.is_left_over(&key.sort) && last.is_none_or(|last| *key.sort <= *last);
                 // Not one row past the first that is not: they are published in order.
                 if !all_are_due {
                     break;
                 }
                 after = Some(key.sort.clone());
-                if stream.is_none_or(|stream| !stream.contains(&key)) {
-                    due.push(index, key, body);
-                }
+                due.push(index, key, body);
             }
             let name = format!("{}-{partition}-sweep-{page}", run.id);
             let end = self.publish_lane(due, run.deadline, name).await;
@@ -257,6 +259,10 @@ impl<S: Store, P: Publisher, D: DeadLetters, T: Timer> Relay<S, P, D, T> {
                 return relayed;
             }
         }
+        let message = "more rows are left over than one sweep takes";
+        relayed
+            .unfinished
+            .push(Refusal::new("sweep_cut_off", message));
         relayed
     }
 
@@ -309,6 +315,22 @@ struct Run {
     deadline: Deadline,
     /// The latest stamp of a row that counts as left over.
     newest_ms: i64,
+}
+
+impl Run {
+    /// Whether a row is so old that the stream may have forgotten it. One that nobody stamped is.
+    fn is_left_over(&self, sort: &str) -> bool {
+        row_stamp_ms(sort).unwrap_or(0) <= self.newest_ms
+    }
+}
+
+/// What a stream has of one lane.
+struct StreamLane {
+    first_index: usize,
+    /// The greatest sort key among its rows.
+    last_sort: String,
+    /// Its rows that are not left over.
+    fresh: Lane,
 }
 
 impl Relayed {

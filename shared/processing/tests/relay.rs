@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::{Interposed, Verdict};
 use processing::{
     Body, CommitError, ItemKey, OUTBOX_TABLE, OutboxLane, RELAY_EVENTS_MAX, Relay, RelaySettings,
-    Relayed, SWEEP_ROWS_MAX, Store, Timer,
+    Relayed, SWEEP_PAGES_MAX, SWEEP_ROWS_MAX, Store, Timer,
 };
 use serde_json::{Value, json};
 use testkit::{
@@ -54,10 +54,10 @@ impl Outbox {
         self.row_of(lane, age_ms, json!({ "topic": TOPIC, "events": events }))
     }
 
+    /// Writes any row.
     fn row_of(&self, lane: u32, age_ms: i64, body: Value) -> (ItemKey, Body) {
         let stamp_ms = self.timer.now().as_ms() - age_ms;
-        let number = self.store.table(OUTBOX_TABLE).len();
-        let sort = format!("{stamp_ms:015}-invocation-00-{number:05}-000");
+        let sort = format!("{stamp_ms:015}-invocation-00-00001-000");
         let key = item_key(OUTBOX_TABLE, format!("{TOPIC}#{lane}"), sort);
         self.store.seed(key.clone(), &body);
         (key, body.as_object().unwrap().clone())
@@ -266,7 +266,44 @@ async fn a_lost_row_whose_stamp_is_ahead_is_published_before_later_rows() {
     outbox.row(0, 3 * MINUTE_MS - 500, &["lost"]);
     let later = outbox.row(0, 2 * MINUTE_MS, &["later"]);
     outbox.publish(&[kept, later]).await;
-    assert_eq!(outbox.published(), ["lost", "kept", "later"]);
+    assert_eq!(outbox.published(), ["kept", "lost", "later"]);
+}
+
+#[tokio::test]
+async fn an_old_row_that_is_not_in_the_table_is_not_published_again() {
+    let outbox = Outbox::new();
+    let rows = [
+        outbox.row(0, 2 * MINUTE_MS, &["old"]),
+        outbox.row(0, 9, &["fresh"]),
+    ];
+    outbox.publish(&rows).await;
+    let relayed = outbox.publish(&rows).await;
+    assert_eq!(outbox.published(), ["old", "fresh", "fresh"]);
+    assert_eq!(relayed.first_unfinished, None);
+}
+
+#[tokio::test]
+async fn a_stream_waits_for_left_over_rows_that_one_sweep_does_not_take() {
+    let outbox = Outbox::new();
+    let count = i64::from(SWEEP_ROWS_MAX * SWEEP_PAGES_MAX) + 1;
+    for n in 0..count {
+        outbox.row_of(
+            0,
+            20 * MINUTE_MS - n,
+            json!({ "topic": TOPIC, "events": [] }),
+        );
+    }
+    let fresh = outbox.row(0, 9, &["fresh"]);
+    let cut_off = outbox.publish(std::slice::from_ref(&fresh)).await;
+    assert_eq!(cut_off.unfinished[0].code, "sweep_cut_off");
+    assert_eq!(cut_off.first_unfinished, Some(0));
+    assert!(outbox.published().is_empty());
+    let done = outbox
+        .relay_over(outbox.store.clone())
+        .publish(vec![fresh], &invocation("later", &outbox.timer))
+        .await;
+    assert_eq!(done.first_unfinished, None);
+    assert_eq!(outbox.published(), ["fresh"]);
 }
 
 #[tokio::test]

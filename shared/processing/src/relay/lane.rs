@@ -1,6 +1,6 @@
 //! One lane: its rows in order, each taken away once its events are on the topic.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use serde_json::Value;
 
@@ -75,15 +75,6 @@ impl Lane {
             key,
             content,
         });
-    }
-
-    /// The first row's index.
-    pub(super) fn first_index(&self) -> Option<usize> {
-        self.0.front().map(|row| row.index)
-    }
-
-    pub(super) fn keys(&self) -> BTreeSet<ItemKey> {
-        self.0.iter().map(|row| row.key.clone()).collect()
     }
 
     /// The next rows, as many as go together.
