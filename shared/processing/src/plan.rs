@@ -5,7 +5,7 @@
 
 mod standing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use event_schema::Timestamp;
@@ -511,7 +511,7 @@ fn committable(planned: Planned) -> Planned {
         return planned;
     }
     let effects = Effects {
-        items: Default::default(),
+        items: BTreeMap::default(),
         ..planned.effects
     };
     Planned { effects, ..planned }
