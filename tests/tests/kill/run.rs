@@ -28,7 +28,7 @@ const CLUSTER: &str = "arn:aws:kafka:us-east-1:000000000000:cluster/kill/5f3c0a5
 /// Records of one invocation.
 const BATCH_RECORDS: i64 = 50;
 /// Invocations of a thousand that meet a fault of the mapping.
-const FAULTS_PER_THOUSAND: u64 = 60;
+const FAULTS_PER_THOUSAND: u64 = 45;
 /// Faults that every run meets, however few its invocations.
 const FAULTS_EARLY: [(u64, Fault); 8] = [
     (3, Fault::DuplicateBatch),
