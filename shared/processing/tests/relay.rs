@@ -51,15 +51,15 @@ impl Outbox {
             })
         });
         let events: Vec<_> = events.collect();
-        self.row_of(lane, age_ms, json!({ "topic": TOPIC, "events": events }))
+        self.row_of(lane, age_ms, &json!({ "topic": TOPIC, "events": events }))
     }
 
     /// Writes any row.
-    fn row_of(&self, lane: u32, age_ms: i64, body: Value) -> (ItemKey, Body) {
+    fn row_of(&self, lane: u32, age_ms: i64, body: &Value) -> (ItemKey, Body) {
         let stamp_ms = self.timer.now().as_ms() - age_ms;
         let sort = format!("{stamp_ms:015}-invocation-00-00001-000");
         let key = item_key(OUTBOX_TABLE, format!("{TOPIC}#{lane}"), sort);
-        self.store.seed(key.clone(), &body);
+        self.store.seed(key.clone(), body);
         (key, body.as_object().unwrap().clone())
     }
 
@@ -71,7 +71,7 @@ impl Outbox {
             function: "outbox-relay",
             code_version: "1".into(),
             deadline_margin: Duration::from_secs(2),
-            age_min: Duration::from_secs(60),
+            age_min: Duration::from_mins(1),
         };
         let (publisher, letters) = (self.publisher.clone(), self.letters.clone());
         Relay::new(store, publisher, letters, self.timer.clone(), settings)
@@ -146,7 +146,7 @@ async fn nothing_is_published_behind_what_is_not_acknowledged() {
 async fn a_lane_that_stops_does_not_hold_back_the_others() {
     let outbox = Outbox::new();
     let rows = [
-        outbox.row_of(0, 9, json!({ "topic": TOPIC, "events": "none" })),
+        outbox.row_of(0, 9, &json!({ "topic": TOPIC, "events": "none" })),
         outbox.row(1, 8, &["b"]),
         outbox.row(0, 7, &["c"]),
     ];

@@ -10,7 +10,7 @@ use local_platform::{KilledWhile, LocalLambda};
 use testkit::Random;
 
 /// The most invocations that are answered between two kills.
-const ANSWERS_MAX: u64 = 4;
+const ANSWERS_MAX: u64 = 2;
 /// The longest pause behind them: about an invocation.
 const PAUSE_MILLISECONDS_MAX: u64 = 150;
 /// The pause between two looks at the answers.

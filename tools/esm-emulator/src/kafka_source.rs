@@ -3,7 +3,7 @@
 //! It assigns itself all partitions instead of joining the group, and commits by group id: one poller a
 //! group, no rebalance with others. Partitions added later are not seen before the next assignment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct KafkaSource {
     topic: String,
     starting_position: StartingPosition,
     partitions: Vec<i32>,
+    /// Those that are paused: librdkafka keeps them paused through an assignment.
+    paused: BTreeSet<i32>,
     /// An error that came up behind records; the next poll returns it.
     poll_error: Option<KafkaError>,
 }
@@ -64,6 +66,7 @@ impl KafkaSource {
             topic: config.topic().to_owned(),
             starting_position: config.starting_position,
             partitions: Vec::new(),
+            paused: BTreeSet::new(),
             poll_error: None,
         })
     }
@@ -86,6 +89,17 @@ impl KafkaSource {
                 .map_err(|error| SourceError::new(attempt, error))?;
             result.map_err(|error| SourceError::new(attempt, error))
         }
+    }
+
+    /// Resumes what is paused, and that alone: resuming a partition that is not paused may throw away what is
+    /// fetched of it.
+    fn resume_all(&mut self) -> KafkaResult<()> {
+        let paused = std::mem::take(&mut self.paused);
+        if paused.is_empty() {
+            return Ok(());
+        }
+        let paused = paused.into_iter().map(|number| (number, Offset::Invalid));
+        self.consumer.resume(&list(&self.topic, paused)?)
     }
 
     async fn starts(&self) -> Result<Vec<PartitionStart>, SourceError> {
@@ -196,7 +210,8 @@ impl Source for KafkaSource {
         let positions = starts
             .iter()
             .map(|start| (start.partition, Offset::Offset(start.offset)));
-        list(&self.topic, positions)
+        self.resume_all()
+            .and_then(|()| list(&self.topic, positions))
             .and_then(|list| self.consumer.assign(&list))
             .map_err(|error| SourceError::new("cannot assign the partitions", error))?;
         self.partitions = starts.iter().map(|start| start.partition).collect();
@@ -231,7 +246,13 @@ impl Source for KafkaSource {
         } else {
             self.consumer.resume(&one)
         };
-        result.map_err(|error| SourceError::new("cannot pause or resume a partition", error))
+        result.map_err(|error| SourceError::new("cannot pause or resume a partition", error))?;
+        if paused {
+            self.paused.insert(partition);
+        } else {
+            self.paused.remove(&partition);
+        }
+        Ok(())
     }
 
     async fn commit(&mut self, positions: &[CommitPosition]) -> Result<(), SourceError> {

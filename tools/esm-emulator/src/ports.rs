@@ -21,7 +21,7 @@ pub trait Source: Send {
 
     /// Takes the partitions, each from its committed offset or, without one, from the starting position.
     ///
-    /// Called again it starts over from the committed offsets, as after a rebalance.
+    /// Called again it starts over from the committed offsets, as after a rebalance, with no partition paused.
     fn assign(&mut self) -> impl Future<Output = Result<Vec<PartitionStart>, SourceError>> + Send;
 
     /// Waits for at least one record and returns at most `records_max`.

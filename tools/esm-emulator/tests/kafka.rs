@@ -240,6 +240,27 @@ async fn a_slow_function_holds_the_consumer_back_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_is_paused_when_its_poller_dies_is_read_to_its_end() {
+    let cluster = cluster();
+    produce(&cluster, 0..45_000).await;
+    let config = MappingConfig {
+        batch_size: 1_000,
+        ..config()
+    };
+    let switches = Switches {
+        faults: FaultPlan::planned([(1, Fault::KillBeforeCommit)]),
+        ..Switches::default()
+    };
+    let source = KafkaSource::new(&cluster.bootstrap_servers(), &config, &BTreeMap::new()).unwrap();
+    let paused = Arc::new(AtomicUsize::new(0));
+    let source = Watched(source, Arc::clone(&paused));
+    let held = move || paused.load(Ordering::Relaxed) == 0;
+    let (metrics, seen) = run_over(source, &config, switches, held).await;
+    assert_eq!(positions(&seen).len(), 45_000);
+    assert_eq!(metrics.committed_event_count, 45_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_may_not_be_read_is_an_error_with_its_cause() {
     let (cluster, config) = (cluster(), config());
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
