@@ -162,13 +162,39 @@ mod tests {
         assert_eq!(refusal.code(), "item_not_storable");
     }
 
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Named {
+        name: String,
+    }
+
+    impl Item for Named {
+        const TABLE: &'static str = "names";
+        fn key(&self) -> Key {
+            Key::from("only")
+        }
+    }
+
     #[test]
-    fn an_oversized_item_is_refused() {
-        let reading = Reading {
-            name: "n".repeat(ITEM_BYTES_MAX),
-            value: 1.0,
+    fn an_item_of_the_largest_size_is_stored_and_one_byte_more_is_not() {
+        let encoded = |bytes: usize| {
+            // The field's name and one more byte count too.
+            let name = "n".repeat(bytes - "name".len() - 1);
+            encode(&Named { name })
         };
-        assert!(encode(&reading).is_err());
+        assert!(encoded(ITEM_BYTES_MAX).is_ok());
+        assert_eq!(
+            encoded(ITEM_BYTES_MAX + 1).unwrap_err().code(),
+            "item_too_large"
+        );
+    }
+
+    #[test]
+    fn floating_point_is_found_wherever_it_is() {
+        let holds = |value: Value| holds_a_float(&value);
+        assert!(holds(serde_json::json!({"a": [1, {"b": 0.5}]})));
+        assert!(!holds(
+            serde_json::json!({"a": [1, {"b": "0.5"}, null, true]})
+        ));
     }
 
     #[test]

@@ -166,4 +166,57 @@ mod tests {
             Standing::Finished
         );
     }
+
+    #[test]
+    fn only_a_dead_letter_is_free_again_and_only_for_a_redrive() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 0,
+            offset: 1,
+        };
+        let identity = Identity {
+            payload_sha256: "hash",
+            position: &position,
+        };
+        let now = Timestamp::from_ms(10);
+        let of = |mark, redrive| {
+            let body = identity.finished(mark, 4, Timestamp::from_ms(0));
+            Standing::of(Some(&Stored { version: 3, body }), redrive, now)
+        };
+        let again = Lease {
+            attempts: 0,
+            epoch: 3,
+            until: now,
+            first_failed_at: None,
+        };
+        assert_eq!(of(Mark::DeadLettered, true), Standing::Free(again));
+        assert_eq!(of(Mark::DeadLettered, false), Standing::Finished);
+        assert_eq!(of(Mark::Applied, true), Standing::Finished);
+        let until = Timestamp::from_ms(1_000);
+        let held = Lease {
+            attempts: 2,
+            epoch: 5,
+            until,
+            first_failed_at: Some(Timestamp::from_ms(3)),
+        };
+        assert_eq!(
+            Standing::of(Some(&stored(&held)), true, now),
+            Standing::Held { until }
+        );
+        assert_eq!(Standing::of(None, true, now), Standing::Fresh);
+    }
+
+    #[test]
+    fn a_marker_of_a_delivery_is_kept_as_long_as_any() {
+        let lease = Lease {
+            attempts: 1,
+            epoch: 1,
+            until: Timestamp::from_ms(9),
+            first_failed_at: None,
+        };
+        let body = stored(&lease).body;
+        assert_eq!(body["expires_at"], json!(MARKS_KEPT_SECONDS));
+        assert_eq!(body["payload_sha256"], json!("hash"));
+        assert_eq!(body["lease_until_ms"], json!(9));
+    }
 }

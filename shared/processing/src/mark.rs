@@ -254,4 +254,84 @@ mod tests {
         };
         assert_eq!(Fence::read(Some(&stored)), Some(fence));
     }
+
+    #[test]
+    fn a_partition_begins_before_its_first_record_and_an_undated_one_leaves_its_date() {
+        assert_eq!(
+            (Fence::START.offset, Fence::START.timestamp_ms_max),
+            (-1, -1)
+        );
+        let Passage::Next(moved) = Fence::START.pass(0, None) else {
+            panic!("the first record passes")
+        };
+        assert_eq!(
+            (moved.offset, moved.timestamp_ms_max, moved.epoch),
+            (0, -1, 0)
+        );
+        let Passage::NewEpoch(opened) = moved.pass(0, Some(0)) else {
+            panic!("a new epoch")
+        };
+        let Passage::NewEpoch(again) = opened.pass(0, Some(1)) else {
+            panic!("another one")
+        };
+        assert_eq!((opened.epoch, again.epoch), (1, 2));
+    }
+
+    #[test]
+    fn marks_have_names_of_their_own() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 3,
+            offset: 12,
+        };
+        let event = event_marker("f", "e-1");
+        assert_eq!(
+            (event.partition.as_str(), event.sort.as_str()),
+            ("f#event#e-1", "mark")
+        );
+        let undated = position_marker("f", "c", &position, None);
+        assert_eq!(undated.partition, "f#position#c/t/3/12@-1");
+        let fence = fence_key("f", "c", &position);
+        assert_eq!(fence.partition, "f#fence#c/t/3");
+        assert!(is_fence(&fence) && !is_fence(&event));
+        let elsewhere = ItemKey {
+            table: "orders",
+            ..fence
+        };
+        assert!(!is_fence(&elsewhere));
+    }
+
+    #[test]
+    fn a_marker_says_how_of_what_and_until_when() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 3,
+            offset: 12,
+        };
+        for mark in [Mark::Applied, Mark::DeadLettered, Mark::Parked] {
+            let marker = Marker {
+                mark,
+                payload_sha256: "hash",
+                position: &position,
+                at: Timestamp::from_ms(5_000),
+                kept_seconds: 7,
+            };
+            let body = marker.body();
+            let expected = json!({
+                "mark": mark.as_str(), "payload_sha256": "hash", "topic": "t", "partition": 3,
+                "offset": 12, "at": "1970-01-01T00:00:05.000Z", "expires_at": 12,
+            });
+            assert_eq!(Value::Object(body.clone()), expected);
+            let stored = Stored { version: 1, body };
+            assert_eq!(stored_mark(&stored), Some(mark));
+            assert!(marker_has_payload(&stored, "hash") && !marker_has_payload(&stored, "other"));
+        }
+        let lease = Stored {
+            version: 1,
+            body: body(json!({"mark": "leased"})),
+        };
+        assert_eq!(stored_mark(&lease), None);
+        let words = [Mark::Applied, Mark::DeadLettered, Mark::Parked].map(Mark::as_str);
+        assert_eq!(words, ["applied", "dead_lettered", "parked"]);
+    }
 }

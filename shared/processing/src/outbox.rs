@@ -326,4 +326,79 @@ mod tests {
         assert!(sorts.is_sorted());
         assert_eq!(sorts.len(), 3);
     }
+
+    #[test]
+    fn new_rows_are_foretold_exactly() {
+        let sizes = [
+            1,
+            ROW_BYTES_MAX / 2,
+            ROW_BYTES_MAX / 2 + 1,
+            ROW_BYTES_MAX,
+            ROW_BYTES_MAX + 1,
+        ];
+        for begun in [0, 1, ROW_EVENTS_MAX - 1, ROW_EVENTS_MAX] {
+            for first in sizes {
+                for second in sizes {
+                    for third in sizes {
+                        let mut rows = LaneRows::default();
+                        for _ in 0..begun {
+                            rows.push(outgoing(10));
+                        }
+                        let events = [outgoing(first), outgoing(second), outgoing(third)];
+                        let foretold = rows.new_rows_for(events.iter());
+                        let bytes = rows.bytes();
+                        let came = events.into_iter().filter(|event| rows.push(event.clone()));
+                        assert_eq!(
+                            foretold,
+                            came.count(),
+                            "{begun}: {first}, {second}, {third}"
+                        );
+                        assert_eq!(rows.bytes(), bytes + first + second + third);
+                    }
+                }
+            }
+        }
+        let many: Vec<_> = (0..=2 * ROW_EVENTS_MAX).map(|_| outgoing(1)).collect();
+        assert_eq!(LaneRows::default().new_rows_for(many.iter()), 3);
+    }
+
+    #[test]
+    fn a_row_takes_exactly_its_bytes() {
+        let mut rows = LaneRows::default();
+        assert!(rows.push(outgoing(ROW_BYTES_MAX - 5)));
+        assert!(!rows.push(outgoing(5)));
+        assert!(rows.push(outgoing(1)));
+    }
+
+    #[test]
+    fn a_row_holds_its_topic_and_its_events_in_order() {
+        let mut rows = LaneRows::default();
+        for n in 0..3 {
+            let event = Outgoing {
+                body: Value::from(n),
+                ..outgoing(1)
+            };
+            rows.push(event);
+        }
+        let lane = Lane {
+            topic: "t",
+            number: 7,
+        };
+        let writes = rows.writes(&lane, "0001");
+        let [write] = &writes[..] else {
+            panic!("one row")
+        };
+        assert_eq!(
+            (write.key.table, write.key.partition.as_str()),
+            ("outbox", "t#7")
+        );
+        assert_eq!(write.key.sort, "0001-000");
+        let Change::Put(body) = &write.change else {
+            panic!("a new row")
+        };
+        assert_eq!(
+            Value::Object(body.clone()),
+            json!({"topic": "t", "events": [0, 1, 2]})
+        );
+    }
 }

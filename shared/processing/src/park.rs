@@ -129,4 +129,42 @@ mod tests {
         assert!(row(9) < row(10));
         assert!(row(99) < row(1_000_000_000_000));
     }
+
+    #[test]
+    fn a_record_takes_ten_rows_at_most_and_undated_ones_say_so() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 0,
+            offset: 7,
+        };
+        let rows = |bytes: usize| {
+            let parked = ParkedRecord {
+                function: "f",
+                cluster: "c",
+                ordering_key: "k",
+                position: &position,
+                timestamp_ms: None,
+                raw: &"x".repeat(bytes),
+                head: None,
+                at: Timestamp::from_ms(0),
+            };
+            parked.rows()
+        };
+        let most = RECORD_ROWS_MAX * ROW_CHUNK_BYTES_MAX;
+        assert_eq!(rows(most).unwrap().len(), 10);
+        assert!(rows(most + 1).is_none());
+        let [row] = &rows(1).unwrap()[..] else {
+            panic!("one row")
+        };
+        assert_eq!(row.key.partition, "f#key#k");
+        assert_eq!(row.key.sort, "row#t#0000000000#00000000000000000007@-1#000");
+        assert_eq!(flag_key("f", "k").partition, "f#key#k");
+    }
+
+    #[test]
+    fn a_text_of_the_most_bytes_is_one_piece() {
+        assert_eq!(chunks("1234567", 7), ["1234567"]);
+        assert_eq!(chunks("12345678", 7), ["1234567", "8"]);
+        assert_eq!(chunks("", 7), [""]);
+    }
 }

@@ -57,3 +57,19 @@ pub trait DeadLetters: Send + Sync + 'static {
         letters: &[DeadLetter],
     ) -> impl Future<Output = Vec<Result<(), DeadLetterError>>> + Send;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_that_was_not_taken_has_a_code() {
+        let unavailable = DeadLetterError::Unavailable("no route".into());
+        assert_eq!(unavailable.code(), "dead_letter_unsent");
+        let too_large = DeadLetterError::TooLarge {
+            bytes: 2,
+            bytes_max: 1,
+        };
+        assert_eq!(too_large.code(), "dead_letter_too_large");
+    }
+}

@@ -134,4 +134,26 @@ mod tests {
         let made_again = Source::of(None, "c", &position(1), Some(8));
         assert_ne!(a.derived_id("f", 0), made_again.derived_id("f", 0));
     }
+
+    #[test]
+    fn keys_are_kept_up_to_their_longest_and_an_empty_one_is_hashed() {
+        let longest = vec![b'k'; ORDERING_KEY_BYTES_MAX];
+        assert_eq!(ordering_key(Some(&longest), None).unwrap().len(), 512);
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(
+            ordering_key(Some(b""), Some("e".into())).as_deref(),
+            Some(empty)
+        );
+    }
+
+    #[test]
+    fn a_place_is_where_and_when() {
+        let position = Position {
+            topic: "t".into(),
+            partition: 3,
+            offset: 12,
+        };
+        assert_eq!(place("c", &position, Some(7)), "c/t/3/12@7");
+        assert_eq!(place("c", &position, None), "c/t/3/12@-1");
+    }
 }

@@ -151,4 +151,31 @@ mod tests {
         let rejection = Rejection::permanent("odd", "outer").caused_by(inner);
         assert_eq!(rejection.chain(), ["outer", "inner"]);
     }
+
+    #[test]
+    fn a_rejection_says_what_it_is() {
+        let cases = [
+            (
+                Rejection::permanent("never", "it cannot be"),
+                Class::Permanent,
+                "never",
+            ),
+            (
+                Rejection::transient("busy", "not now"),
+                Class::Transient,
+                "busy",
+            ),
+            (Rejection::not_loaded(), Class::NotLoaded, "not_loaded"),
+        ];
+        for (rejection, class, code) in cases {
+            assert_eq!((rejection.class(), rejection.code()), (class, code));
+            assert_eq!(rejection.to_string(), rejection.chain().concat());
+            let refusal = rejection.refusal();
+            assert_eq!((refusal.code, refusal.chain), (code, rejection.chain()));
+        }
+        assert_eq!(
+            Rejection::permanent("never", "it cannot be").to_string(),
+            "it cannot be"
+        );
+    }
 }

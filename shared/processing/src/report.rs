@@ -201,3 +201,77 @@ fn report<E>(entry: Entry<E>) -> RecordReport {
         outcome,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effort(each: u32) -> Effort {
+        Effort {
+            load_calls: each,
+            query_calls: each + 1,
+            commit_calls: each + 2,
+            dead_letter_sends: each + 3,
+            conflicts: each + 4,
+            new_epochs: each + 5,
+        }
+    }
+
+    fn processed(outcomes: impl IntoIterator<Item = Outcome>, effort: Effort) -> Processed {
+        let report = |outcome| RecordReport {
+            position: None,
+            ordering_key: None,
+            event_id: None,
+            traceparent: None,
+            timestamp_ms: None,
+            outcome,
+        };
+        Processed {
+            answer: Answer::Respond(BatchResponse::default()),
+            records: outcomes.into_iter().map(report).collect(),
+            effort,
+        }
+    }
+
+    #[test]
+    fn efforts_add_up() {
+        let mut sum = effort(2);
+        sum += effort(10);
+        let expected = Effort {
+            load_calls: 12,
+            query_calls: 14,
+            commit_calls: 16,
+            dead_letter_sends: 18,
+            conflicts: 20,
+            new_epochs: 22,
+        };
+        assert_eq!(sum, expected);
+    }
+
+    #[test]
+    fn what_came_after_is_taken_in_and_a_failure_counts_what_is_unfinished() {
+        let busy = || Outcome::Unfinished(Refusal::new("busy", "not now"));
+        let mut all = processed([Outcome::Applied], effort(1));
+        all.extend(processed(
+            [Outcome::Applied, busy(), busy(), busy()],
+            effort(3),
+        ));
+        assert_eq!(all.count(|outcome| *outcome == Outcome::Applied), 2);
+        assert_eq!(all.records.len(), 5);
+        assert_eq!(all.effort.load_calls, 4);
+        let expected = Answer::Fail {
+            unfinished: 3,
+            code: "still_parked",
+        };
+        assert_eq!(all.failed("still_parked").answer, expected);
+    }
+
+    #[test]
+    fn nothing_is_parked_where_nothing_can_be() {
+        let expected = Answer::Fail {
+            unfinished: 0,
+            code: "nothing_is_parked",
+        };
+        assert_eq!(nothing_is_parked().answer, expected);
+    }
+}

@@ -274,4 +274,83 @@ mod tests {
         assert!(!key(String::new()).is_valid());
         assert!(!key("p".repeat(PARTITION_KEY_BYTES_MAX + 1)).is_valid());
     }
+
+    fn every_kind_of_value() -> Body {
+        let value = json!({
+            "n": null, "b": true, "i": 7, "s": "abc", "a": ["x", null], "o": {"k": "vv"},
+        });
+        let Value::Object(body) = value else {
+            panic!("an object");
+        };
+        body
+    }
+
+    #[test]
+    fn sizes_are_counted_to_the_byte() {
+        // A name, a value and one more for each field; three more for a list or an object.
+        assert_eq!(body_bytes(&every_kind_of_value()), 3 + 3 + 23 + 5 + 9 + 9);
+        let key = ItemKey {
+            table: "t",
+            partition: "ppp".into(),
+            sort: "ss".into(),
+        };
+        assert_eq!(key_bytes(&key), 3 + 2 + 32);
+        let bytes = |change| {
+            let key = key.clone();
+            let expect = Expect::Absent;
+            Write {
+                key,
+                expect,
+                change,
+            }
+            .bytes()
+        };
+        assert_eq!(bytes(Change::Check), 37);
+        assert_eq!(bytes(Change::Delete), 37);
+        assert_eq!(bytes(Change::Put(every_kind_of_value())), 37 + 52);
+        let addition = |field: &str| Addition {
+            field: field.to_owned(),
+            amount: Decimal::ONE,
+            at_least: None,
+        };
+        let additions = vec![addition("ab"), addition("c")];
+        assert_eq!(bytes(Change::Add(additions)), 37 + 50 + 49);
+    }
+
+    #[test]
+    fn numbers_are_kept_exactly() {
+        let written = |text: &str| number_value(text.parse().unwrap());
+        assert_eq!(written("2.00"), json!(2));
+        assert_eq!(written("-7"), json!(-7));
+        assert_eq!(written("1.50"), json!("1.5"));
+        assert_eq!(written("9223372036854775807"), json!(i64::MAX));
+        assert_eq!(written("9223372036854775808"), json!("9223372036854775808"));
+        for text in ["0", "2", "-1.5", "9223372036854775808"] {
+            assert_eq!(number(&written(text)), text.parse().ok());
+        }
+        for no_number in [
+            json!(null),
+            json!(true),
+            json!("one"),
+            json!(1.5),
+            json!([1]),
+        ] {
+            assert_eq!(number(&no_number), None);
+        }
+    }
+
+    #[test]
+    fn keys_are_valid_up_to_their_longest() {
+        let valid = |partition: usize, sort: usize| {
+            let key = ItemKey {
+                table: "t",
+                partition: "p".repeat(partition),
+                sort: "s".repeat(sort),
+            };
+            key.is_valid()
+        };
+        assert!(valid(PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX));
+        assert!(!valid(1, 0) && !valid(0, 1));
+        assert!(!valid(1, SORT_KEY_BYTES_MAX + 1));
+    }
 }

@@ -241,3 +241,6 @@ fn bytes_of(planned: &Planned) -> usize {
         .sum::<usize>()
         + FENCE_AND_FLAG_BYTES
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The engine's tests as one program, for mutation testing: linking five for each mutant would take longer.
+//!
+//! It is built by `make mutants` alone, and has no test of its own.
+
+#[path = "../decide.rs"]
+mod decide;
+#[path = "../deliver.rs"]
+mod deliver;
+#[path = "../effort.rs"]
+mod effort;
+#[path = "../order.rs"]
+mod order;
+#[path = "../park_and_fence.rs"]
+mod park_and_fence;
+#[path = "../redrive.rs"]
+mod redrive;
+#[path = "../work.rs"]
+mod work;
