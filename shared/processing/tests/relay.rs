@@ -290,7 +290,7 @@ async fn a_stream_waits_for_left_over_rows_that_one_sweep_does_not_take() {
         outbox.row_of(
             0,
             20 * MINUTE_MS - n,
-            json!({ "topic": TOPIC, "events": [] }),
+            &json!({ "topic": TOPIC, "events": [] }),
         );
     }
     let fresh = outbox.row(0, 9, &["fresh"]);

@@ -113,12 +113,12 @@ impl Line {
 
     /// The invocation's clock.
     pub(crate) fn timer(&self) -> SimTimer {
-        let skew_ms = match self.sim.fault(&[Fault::ClockSkew]) {
-            None => 0,
-            Some(_) => {
-                let width = u64::try_from(2 * SKEW_MS_MAX).unwrap();
-                i64::try_from(self.sim.below(width)).unwrap() - SKEW_MS_MAX
-            }
+        let width = u64::try_from(2 * SKEW_MS_MAX).unwrap();
+        let is_skewed = self.sim.fault(&[Fault::ClockSkew]).is_some();
+        let skew_ms = if is_skewed {
+            i64::try_from(self.sim.below(width)).unwrap() - SKEW_MS_MAX
+        } else {
+            0
         };
         SimTimer {
             line: self.clone(),

@@ -244,8 +244,10 @@ impl Draft {
                 json!({ "coupon_id": "c-1", "userId": self.user, "n": self.amount })
             }
             Function::Orders => {
-                let line = |n: i64| json!({ "product_id": format!("p-{}", n % PRODUCTS as i64), "quantity": 1 });
-                let lines: Vec<_> = (0..self.amount).map(line).collect();
+                let lines = 0..usize::try_from(self.amount).unwrap();
+                let line =
+                    |n| json!({ "product_id": format!("p-{}", n % PRODUCTS), "quantity": 1 });
+                let lines: Vec<_> = lines.map(line).collect();
                 json!({ "order_id": "o-1", "userId": self.user, "items": lines })
             }
             Function::Activities if self.legacy => {

@@ -26,7 +26,7 @@ use crate::sim::{START_MS, Sim};
 /// The relay's name.
 pub(crate) const RELAY: &str = "outbox-relay";
 /// How old a row has to be for a sweep.
-const AGE_MIN: Duration = Duration::from_secs(60);
+const AGE_MIN: Duration = Duration::from_mins(1);
 /// How long the stream remembers a row.
 const STREAM_KEEPS_MS: i64 = 120_000;
 /// Sweeps within which the outbox has to be empty once nothing goes wrong any more.

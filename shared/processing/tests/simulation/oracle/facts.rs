@@ -14,6 +14,10 @@ use crate::operator::{Deeds, place_of};
 use crate::relay::{Appended, RELAY};
 
 /// Where a schedule left something.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of another part how far it came"
+)]
 pub(crate) struct Left<'a> {
     pub(crate) function: Function,
     pub(crate) ended: bool,
@@ -31,6 +35,10 @@ pub(crate) struct Left<'a> {
 }
 
 /// What a schedule left behind.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of another part how far it came"
+)]
 pub(crate) struct Facts {
     pub(crate) function: Function,
     pub(crate) ended: bool,
