@@ -125,6 +125,12 @@ impl System {
         }
     }
 
+    /// Returns a client of the tables.
+    #[must_use]
+    pub fn tables(&self) -> &aws_sdk_dynamodb::Client {
+        &self.tables
+    }
+
     /// Puts products into stock.
     pub async fn seed_products(&self, stock: &[(&str, i64)]) {
         let writes = stock.iter().map(|(product, pieces)| {

@@ -1,7 +1,7 @@
 //! The engine's ports on AWS: the store on `DynamoDB`, dead letters on SQS, logs and metrics for `CloudWatch`,
 //! and the loop that runs a handler as a Lambda function.
 //!
-//! A function's `main.rs` needs [`run_decide`] alone. Tools use [`DynamoStore`], [`tables`] and
+//! A function's `main.rs` needs [`run_decide`] alone, or [`run_http`] where it answers requests. Tools use [`DynamoStore`], [`tables`] and
 //! [`DeadLetterDocument`] by themselves.
 //!
 //! It deliberately decides nothing: what a record does is the handler's business, what happens when a call
@@ -9,6 +9,7 @@
 
 mod call;
 mod dead_letters;
+mod http;
 mod run;
 mod settings;
 mod store;
@@ -20,8 +21,9 @@ pub use dead_letters::{
     CALL_BYTES_MAX, CALL_ENTRIES_MAX, DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError,
     RECORD_BYTES_MAX, SqsDeadLetters,
 };
+pub use http::{HttpAnswer, HttpPorts, run_http};
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
 pub use store::{DynamoStore, LOAD_ROUNDS_MAX};
-pub use telemetry::METRICS;
+pub use telemetry::{HTTP_METRICS, METRICS};
 pub use timer::SystemTimer;
