@@ -53,7 +53,7 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
         &self,
         request: &Request<Vec<u8>>,
         invocation: &Invocation,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, Box<Problem>> {
         let segments: Vec<&str> = request.uri().path().split('/').skip(1).collect();
         match (segments.as_slice(), request.method()) {
             (["orders"], &Method::POST) => self.place(request, invocation).await,
@@ -78,7 +78,7 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
         &self,
         request: &Request<Vec<u8>>,
         invocation: &Invocation,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, Box<Problem>> {
         let key = idempotency_key(request.headers())?;
         let new = read_order(request)?;
         // What the order says, whatever its spacing: the same again is the same order.
@@ -104,7 +104,7 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
     }
 
     /// `GET /orders/{id}`.
-    async fn show(&self, id: &str, invocation: &Invocation) -> Result<Answer, Problem> {
+    async fn show(&self, id: &str, invocation: &Invocation) -> Result<Answer, Box<Problem>> {
         let missing = || {
             let detail = "there is no order of this id";
             Problem::new("order_not_found", StatusCode::NOT_FOUND, detail)
@@ -125,12 +125,12 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
     }
 }
 
-fn method_not_allowed(methods: &'static str) -> Problem {
+fn method_not_allowed(methods: &'static str) -> Box<Problem> {
     let detail = format!("this path takes {methods}");
     Problem::new("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, detail).allowing(methods)
 }
 
-fn read_order(request: &Request<Vec<u8>>) -> Result<NewOrder, Problem> {
+fn read_order(request: &Request<Vec<u8>>) -> Result<NewOrder, Box<Problem>> {
     let body = request.body();
     if body.len() > BODY_BYTES_MAX {
         let detail = format!(
@@ -174,7 +174,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The client's key, bare or as a quoted string of structured fields (RFC 9651 §3.3.3).
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Box<Problem>> {
     let invalid = || {
         let detail = format!(
             "one idempotency-key of 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters, such as a UUID"
@@ -223,7 +223,7 @@ fn traceparent(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What a client is told of an error of the engine.
-fn problem_of(error: &CommandError) -> Problem {
+fn problem_of(error: &CommandError) -> Box<Problem> {
     match error {
         CommandError::IdReused => Problem::new(
             "idempotency_key_reused",

@@ -69,13 +69,15 @@ fn place(schemas: &mut SchemaGenerator) -> Value {
         "The order is stored and will be decided; `GET` its place to see how.",
         "application/json",
     );
-    accepted["headers"] = json!({ "Location": {
+    let headers = json!({ "Location": {
         "description": "Where the order is found.", "required": true,
         "schema": { "type": "string", "format": "uri-reference" },
     } });
-    accepted["links"] = json!({ "order": {
+    accepted.insert("headers".to_owned(), headers);
+    let links = json!({ "order": {
         "operationId": "showOrder", "parameters": { "id": "$response.body#/order_id" },
     } });
+    accepted.insert("links".to_owned(), links);
     let mut responses = problems(
         schemas,
         &[
@@ -97,7 +99,7 @@ fn place(schemas: &mut SchemaGenerator) -> Value {
             ),
         ],
     );
-    responses.insert("202".to_owned(), accepted);
+    responses.insert("202".to_owned(), Value::Object(accepted));
     json!({
         "operationId": "placeOrder",
         "summary": "Places an order",
@@ -131,7 +133,7 @@ fn show(schemas: &mut SchemaGenerator) -> Value {
         )],
     );
     let order = content::<OrderView>(schemas, "The order as it stands.", "application/json");
-    responses.insert("200".to_owned(), order);
+    responses.insert("200".to_owned(), Value::Object(order));
     json!({
         "operationId": "showOrder",
         "summary": "Shows an order with its timeline",
@@ -145,7 +147,7 @@ fn health(schemas: &mut SchemaGenerator) -> Value {
     let mut responses = problems(schemas, &[]);
     // It asks nobody, so nothing of it can be down.
     responses.remove("503");
-    responses.insert("200".to_owned(), healthy);
+    responses.insert("200".to_owned(), Value::Object(healthy));
     json!({
         "operationId": "health",
         "summary": "Tells that the function runs; it does not ask the store",
@@ -184,9 +186,9 @@ fn problems(
             _ => None,
         };
         if let Some((name, header)) = header {
-            response["headers"] = json!({ name: header });
+            response.insert("headers".to_owned(), json!({ name: header }));
         }
-        (status.as_str().to_owned(), response)
+        (status.as_str().to_owned(), Value::Object(response))
     });
     responses.collect()
 }
@@ -195,11 +197,11 @@ fn content<T: JsonSchema>(
     schemas: &mut SchemaGenerator,
     description: &str,
     media_type: &str,
-) -> Value {
-    json!({
-        "description": description,
-        "content": { media_type: { "schema": schemas.subschema_for::<T>() } },
-    })
+) -> Map<String, Value> {
+    let content = json!({ media_type: { "schema": schemas.subschema_for::<T>() } });
+    let members = [("description", json!(description)), ("content", content)];
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    members.into_iter().collect()
 }
 
 fn sorted(value: Value) -> Value {

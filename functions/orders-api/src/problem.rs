@@ -54,9 +54,13 @@ pub struct FieldProblem {
 }
 
 impl Problem {
-    /// Creates one; the code is stable, in `snake_case`, from a bounded set, and listed in the README.
-    pub(crate) fn new(code: &'static str, status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
+    /// Creates one, in a box because it travels as an error; the code is stable, in `snake_case`, from a bounded set, and listed in the README.
+    pub(crate) fn new(
+        code: &'static str,
+        status: StatusCode,
+        detail: impl Into<String>,
+    ) -> Box<Self> {
+        Box::new(Self {
             kind: format!("{TYPE_PREFIX}{code}"),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
@@ -66,23 +70,23 @@ impl Problem {
             errors: Vec::new(),
             code_word: code,
             header: None,
-        }
+        })
     }
 
     /// Adds what is wrong with single fields.
-    pub(crate) fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+    pub(crate) fn with_errors(mut self: Box<Self>, errors: Vec<FieldProblem>) -> Box<Self> {
         self.errors = errors;
         self
     }
 
     /// Adds which methods would be right.
-    pub(crate) fn allowing(mut self, methods: &'static str) -> Self {
+    pub(crate) fn allowing(mut self: Box<Self>, methods: &'static str) -> Box<Self> {
         self.header = Some((ALLOW, HeaderValue::from_static(methods)));
         self
     }
 
     /// Adds after how many seconds it may be tried again.
-    pub(crate) fn retry_after(mut self, seconds: u16) -> Self {
+    pub(crate) fn retry_after(mut self: Box<Self>, seconds: u16) -> Box<Self> {
         self.header = Some((RETRY_AFTER, HeaderValue::from(seconds)));
         self
     }
@@ -93,7 +97,7 @@ impl Problem {
     }
 
     /// Writes the response; a request id that is a UUID names the occurrence.
-    pub(crate) fn into_response(mut self, request_id: &str) -> Response<String> {
+    pub(crate) fn into_response(mut self: Box<Self>, request_id: &str) -> Response<String> {
         self.instance = is_uuid(request_id).then(|| format!("urn:uuid:{request_id}"));
         // Texts and a number always can be written.
         let body = serde_json::to_string(&self).unwrap_or_default();

@@ -25,7 +25,7 @@ use crate::rejection::{Refusal, Rejection};
 use crate::report::Effort;
 use crate::store::{Change, Expect, ItemKey, PARTITION_KEY_BYTES_MAX, Store, Stored, Write};
 use crate::transact::{NotCommitted, Transactor};
-use crate::view::{Cache, Effects, Misses, View};
+use crate::view::{Cache, Effects, ItemEffect, Misses, View};
 use crate::work::Work;
 
 /// How long an answer is kept for calls that come again, in seconds: a day.
@@ -120,11 +120,11 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
             let work = Work::new(C::NAME, &source, None, now, &view);
             let (verdict, effects, misses) = decided(work, &look);
             if !misses.is_empty() {
-                let loaded = loader.load(misses, &mut cache, &mut effort).await;
-                loaded.map_err(CommandError::Unfinished)?;
+                let done = loader.load(misses, &mut cache, &mut effort).await;
+                done.map_err(CommandError::Unfinished)?;
                 continue;
             }
-            let changes = effects.items.values().any(|effect| effect.changes());
+            let changes = effects.items.values().any(ItemEffect::changes);
             if changes || !effects.published.is_empty() {
                 return Err(refused("not_a_read", "a read changes nothing"));
             }
@@ -232,8 +232,8 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
                 });
                 return settled.map_err(|rejection| CommandError::Refused(rejection.refusal()));
             }
-            let loaded = loader.load(misses, cache, &mut run.effort).await;
-            loaded.map_err(CommandError::Unfinished)?;
+            let done = loader.load(misses, cache, &mut run.effort).await;
+            done.map_err(CommandError::Unfinished)?;
             if let Some(Some(marker)) = cache.items.get(&run.marker) {
                 return earlier(marker, &run.payload_sha256);
             }

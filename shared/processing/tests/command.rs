@@ -1,6 +1,7 @@
 //! What a caller of a command may rely on, over a store in memory whose calls go wrong as planned.
 #![allow(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]
@@ -36,7 +37,7 @@ impl Item for Product {
 
 #[derive(Serialize, Deserialize)]
 struct Receipt {
-    receipt_id: String,
+    id: String,
     pieces: i64,
     told_by: String,
 }
@@ -44,7 +45,7 @@ struct Receipt {
 impl Item for Receipt {
     const TABLE: &'static str = "orders";
     fn key(&self) -> Key {
-        Key::from(&self.receipt_id)
+        Key::from(&self.id)
     }
 }
 
@@ -67,7 +68,7 @@ impl Command for Take {
         work.add::<Product>("p-1", "stock", -*pieces).at_least(0);
         let receipt_id = work.unique_id();
         work.put(&Receipt {
-            receipt_id: receipt_id.clone(),
+            id: receipt_id.clone(),
             pieces: *pieces,
             told_by: work.next_event_id().to_string(),
         });

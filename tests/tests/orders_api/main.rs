@@ -30,7 +30,7 @@ const DECIDES: &str = "order-created";
 /// Times that a client sends a request again under its key.
 const TRIES_MAX: usize = 20;
 /// How long one request may take.
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
 /// The API with its front, and the function that decides orders.
 struct Shop {

@@ -20,14 +20,14 @@ fn event(stage: &str, path: &str, query: &str) -> Value {
 
 /// Answers with what was asked, and a place below it.
 fn echo<'h>(request: Request<Vec<u8>>, invocation: Invocation) -> BoxFuture<'h, HttpAnswer> {
-    let body = String::from_utf8(request.body().clone()).unwrap();
-    let seen = json!({ "uri": request.uri().to_string(), "method": request.method().as_str(),
-        "body": body, "request_id": invocation.request_id });
-    let response = Response::builder()
-        .status(202)
-        .header("location", "/orders/1")
-        .body(seen.to_string());
-    Box::pin(async move { (response.unwrap(), "echoed") })
+    Box::pin(async move {
+        let body = String::from_utf8(request.body().clone()).unwrap();
+        let seen = json!({ "uri": request.uri().to_string(), "method": request.method().as_str(),
+            "body": body, "request_id": invocation.request_id });
+        let response = Response::builder().status(202);
+        let response = response.header("location", "/orders/1");
+        (response.body(seen.to_string()).unwrap(), "echoed")
+    })
 }
 
 async fn invoked(

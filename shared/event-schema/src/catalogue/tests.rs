@@ -189,7 +189,7 @@ fn a_route_is_one_functions_and_no_records_are_known_by_a_callers_key() {
         assert_eq!(by_key, !function.http.is_empty(), "{}", function.name);
     }
     let by_key = |spec: &&EventSpec| spec.dedup == Deduplication::IdempotencyKey;
-    assert!(!EVENTS.iter().any(|spec| by_key(spec)));
+    assert!(!EVENTS.iter().any(by_key));
 }
 
 /// The relay may send twice, which positions do not notice (design §6).

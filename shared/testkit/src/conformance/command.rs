@@ -33,6 +33,7 @@ const TRIES_MAX: usize = 30;
 ///
 /// Every sample is called: twice, with each call of the store failing in each way, and at once with itself.
 /// The caller tries again until it has an answer; the effects must then be there once, and each answer the same.
+#[must_use = "nothing is checked before `run`"]
 pub struct CommandSuite<C: Command, F> {
     make: F,
     samples: Vec<Sample<C::Request>>,
@@ -107,13 +108,13 @@ where
         let mut report = CheckReport::new(format!("`{}`", C::NAME));
         for sample in &self.samples {
             let id = &sample.id;
-            report.note(&format!("{id}: twice is once"), self.twice(sample).await);
+            report.note(format!("{id}: twice is once"), self.twice(sample).await);
             let reused = self.reused(sample).await;
-            report.note(&format!("{id}: an id belongs to its payload"), reused);
+            report.note(format!("{id}: an id belongs to its payload"), reused);
             let failing = self.each_call_failing(sample).await;
-            report.note(&format!("{id}: each call of the store fails"), failing);
+            report.note(format!("{id}: each call of the store fails"), failing);
             let together = self.together(sample).await;
-            report.note(&format!("{id}: called at once"), together);
+            report.note(format!("{id}: called at once"), together);
         }
         report.panic_if_any_failed();
     }
