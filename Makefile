@@ -7,10 +7,14 @@ SHELL := /bin/bash
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_LAMBDA_VERSION := 1.9.2
+OHA_VERSION := 1.16.0
+SCHEMATHESIS_VERSION := 4.32.5
 
 TOOLS := $(CURDIR)/.tools
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
 CARGO_LAMBDA := $(TOOLS)/venv/bin/cargo-lambda
+OHA := $(TOOLS)/bin/oha
+SCHEMATHESIS := $(TOOLS)/venv/bin/schemathesis
 FUNCTIONS := $(notdir $(wildcard functions/*))
 # Tests that need no server and no process: those of the shared crates and the functions.
 QUICK_FOLDERS := shared/event-schema shared/msk-event shared/processing shared/testkit functions/*
@@ -18,8 +22,9 @@ QUICK_TESTS := $(sort $(basename $(notdir $(wildcard $(QUICK_FOLDERS:%=%/tests/*
 QUICK_TESTS += $(notdir $(patsubst %/main.rs,%,$(wildcard $(QUICK_FOLDERS:%=%/tests/*/main.rs))))
 
 export CARGO_LAMBDA
+export SCHEMATHESIS
 
-.PHONY: help demo test check format lint deny unit prove kill fuzz bench documents
+.PHONY: help demo test check format lint deny unit prove kill fuzz bench load documents
 
 help: ## Says what there is to run.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -28,7 +33,7 @@ demo: ## Runs the main job on this machine: Kafka, functions, DynamoDB and SQS, 
 	cargo build --locked -p tailrace $(FUNCTIONS:%=-p %)
 	./target/debug/tailrace demo
 
-test: check $(CARGO_LAMBDA) ## Runs every test, installing what it needs below .tools and target.
+test: check $(CARGO_LAMBDA) $(SCHEMATHESIS) ## Runs every test, installing what it needs below .tools and target.
 	cargo test --locked --workspace
 
 check: format lint deny unit ## The everyday check: format, lint, licences, unit, property and fault tests.
@@ -68,8 +73,13 @@ fuzz: ## Runs the fuzz targets, FUZZ_SECONDS each (nightly Rust and cargo-fuzz).
 bench: ## Counts the calls of the engine and compares them with record-by-record processing.
 	cargo run --locked --release -p benches
 
+load: $(OHA) ## Sends orders over HTTP at a fixed rate, prints percentiles, fails on any error (RATE=250 REQUESTS=7500).
+	cargo build --locked --profile ci -p tailrace $(FUNCTIONS:%=-p %)
+	python3 benches/load.py target/ci
+
 documents: ## Writes the documents that are made from the code: catalogue, AsyncAPI, schemas, samples.
 	UPDATE_GOLDEN=1 cargo test --locked -p event-schema --test generated
+	UPDATE_GOLDEN=1 cargo test --locked -p orders-api --test openapi
 	UPDATE_GOLDEN=1 cargo test --locked -p system-tests --test samples
 
 $(CARGO_DENY):
@@ -78,3 +88,10 @@ $(CARGO_DENY):
 $(CARGO_LAMBDA):
 	python3 -m venv $(TOOLS)/venv
 	$(TOOLS)/venv/bin/pip install --quiet cargo-lambda==$(CARGO_LAMBDA_VERSION)
+
+$(OHA):
+	cargo install oha --locked --version $(OHA_VERSION) --root $(TOOLS)
+
+$(SCHEMATHESIS):
+	python3 -m venv $(TOOLS)/venv
+	$(TOOLS)/venv/bin/pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)

@@ -64,6 +64,18 @@ impl System {
         Picture { tables: all }
     }
 
+    /// Returns keys and values of the events of this type that wait in the outbox.
+    pub async fn outgoing_values(&self, event_type: &str) -> Vec<(String, String)> {
+        let picture = self.picture().await;
+        let rows = picture.tables["outbox"].values();
+        let events = rows.flat_map(|row| row["events"].as_l().unwrap());
+        let events = events.map(|event| event.as_m().unwrap());
+        events
+            .filter(|event| text(event, "event_type") == event_type)
+            .map(|event| (text(event, "key"), text(event, "value")))
+            .collect()
+    }
+
     /// Takes every message out of the queue.
     pub async fn take_messages(&self) -> Messages {
         let mut taken = Messages::default();

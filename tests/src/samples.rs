@@ -4,6 +4,7 @@
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
 mod order_created;
+mod orders_api;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,7 +46,9 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    order_created::samples()
+    let mut all = order_created::samples();
+    all.extend(orders_api::samples());
+    all
 }
 
 /// Returns the samples of one function.

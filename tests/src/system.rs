@@ -166,6 +166,12 @@ impl System {
         DynamoStore::new(&self.tables, TABLE_PREFIX)
     }
 
+    /// Returns a client of the tables.
+    #[must_use]
+    pub fn tables(&self) -> &aws_sdk_dynamodb::Client {
+        &self.tables
+    }
+
     /// Puts products into stock.
     pub async fn seed_products(&self, stock: &[(&str, i64)]) {
         let writes = stock.iter().map(|(product, pieces)| {

@@ -10,8 +10,7 @@ use event_schema::events::{
 };
 use event_schema::{OrderId, ProductId, Recipient};
 use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
-
-use crate::items::{Order, Product};
+use tables::{Line, Order, Product};
 
 /// Why an order is rejected, as it is published.
 const OUT_OF_STOCK: &str = "out_of_stock";
@@ -29,7 +28,7 @@ impl Decide for OrderCreatedHandler {
     fn decide(&self, record: &Record<OrderCreated>, work: &mut Work<'_>) -> Result<(), Rejection> {
         let order_id = order_id(record, work)?;
         let stored = work.get::<Order>(order_id.as_str())?;
-        if stored.is_some_and(|order| order.status != OrderStatus::Pending) {
+        if (stored.as_ref()).is_some_and(|order| order.status != OrderStatus::Pending) {
             return Err(Rejection::permanent(
                 "order_exists",
                 "the order was decided before",
@@ -45,7 +44,7 @@ impl Decide for OrderCreatedHandler {
             .zip(quantities.values())
             .map(|(product, quantity)| product.filter(|product| product.available >= *quantity))
             .collect();
-        let order = Order {
+        let mut order = Order {
             order_id,
             user_id: record.event.user_id.clone(),
             status: if in_stock.is_some() {
@@ -56,9 +55,15 @@ impl Decide for OrderCreatedHandler {
             reason: in_stock.is_none().then(|| OUT_OF_STOCK.to_owned()),
             total_amount: record.event.total_amount,
             quantities,
-            ordered_at: record.timestamp,
+            lines: record.event.items.iter().map(Line::from).collect(),
+            // That of a pending order goes on; one that its producer did not store begins here.
+            ordered_at: stored
+                .as_ref()
+                .map_or(record.timestamp, |order| order.ordered_at),
+            timeline: stored.map(|order| order.timeline).unwrap_or_default(),
             updated_at: work.now(),
         };
+        order.note(record.event_id.clone());
         work.put(&order);
         match in_stock {
             Some(products) => place(&order, &products, work),

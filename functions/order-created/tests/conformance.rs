@@ -9,12 +9,25 @@ fn product(id: &str, available: i64) -> Value {
     json!({ "product_id": id, "available": available })
 }
 
+/// An order as `orders-api` stores it.
+fn pending(id: &str) -> Value {
+    let at = "2026-11-21T10:15:30.123Z";
+    json!({
+        "order_id": id, "user_id": "u-6", "status": "pending", "quantities": { "p-4": 1 },
+        "lines": [{ "product_id": "p-4", "quantity": 1 }],
+        "timeline": [{ "status": "pending", "at": at, "event_id": "e-6" }],
+        "ordered_at": at, "updated_at": at,
+    })
+}
+
 #[tokio::test]
 async fn order_created_conforms() {
     Suite::new(|| OrderCreatedHandler)
         .seed(item_key("products", "p-1", "-"), &product("p-1", 10))
         .seed(item_key("products", "p-2", "-"), &product("p-2", 1))
         .seed(item_key("products", "p-3", "-"), &product("p-3", 5))
+        .seed(item_key("products", "p-4", "-"), &product("p-4", 1))
+        .seed(item_key("orders", "o-6", "-"), &pending("o-6"))
         .event(
             json!({ "event_id": "e-1", "event_type": "order.created", "order_id": "o-1",
                 "user_id": "u-1", "total_amount": 30000,
@@ -32,12 +45,18 @@ async fn order_created_conforms() {
                           { "product_id": "p-3", "quantity": 4 }] }),
             "o-3",
         )
+        .event(
+            json!({ "event_id": "e-6", "order_id": "o-6", "user_id": "u-6",
+                "items": [{ "product_id": "p-4", "quantity": 1 }] }),
+            "o-6",
+        )
         .poison(json!({ "event_id": "e-4", "order_id": "o-4", "user_id": "u-4", "items": [] }))
         .poison(
             json!({ "event_id": "e-5", "schema_version": "9.0", "order_id": "o-5",
             "user_id": "u-5", "items": [{ "product_id": "p-1", "quantity": 1 }] }),
         )
         .volatile("updated_at")
+        .volatile("at")
         .run()
         .await;
 }

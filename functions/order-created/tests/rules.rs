@@ -6,9 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
-use order_created::{Order, OrderCreatedHandler, Product};
+use order_created::OrderCreatedHandler;
 use processing::{DecideEngine, EngineSettings, Processed, Processor};
 use serde_json::{Value, json};
+use tables::{Order, Product};
 use testkit::{
     EventBuilder, KafkaRecord, MemoryDeadLetters, MemoryStore, VirtualTimer, invocation, item_key,
 };
@@ -205,6 +206,49 @@ async fn a_pending_order_is_decided() {
     );
     shop.run(&[order(0, "o-1", &[("p-1", 1)])]).await;
     assert_eq!(shop.order("o-1").status.as_str(), "placed");
+}
+
+#[tokio::test]
+async fn a_pending_order_keeps_its_time_and_its_timeline_goes_on() {
+    for (available, status) in [(10, "placed"), (0, "rejected")] {
+        let shop = Shop::with_stock(&[("p-1", available)]);
+        let ordered_at = "2026-11-21T10:15:00.000Z";
+        shop.store.seed(
+            item_key("orders", "o-1", "-"),
+            &json!({
+                "order_id": "o-1", "user_id": "u-1", "status": "pending", "quantities": { "p-1": 1 },
+                "lines": [{ "product_id": "p-1", "quantity": 1 }],
+                "timeline": [{ "status": "pending", "at": ordered_at, "event_id": "e-o-1" }],
+                "ordered_at": ordered_at, "updated_at": ordered_at,
+            }),
+        );
+        shop.run(&[order(0, "o-1", &[("p-1", 1)])]).await;
+        let stored = shop.order("o-1");
+        assert_eq!(stored.ordered_at.to_string(), ordered_at);
+        let entries = (stored.timeline.iter()).map(|entry| {
+            (
+                entry.status.as_str(),
+                entry.event_id.as_ref().unwrap().as_str(),
+            )
+        });
+        let expected = [("pending", "e-o-1"), (status, "e-o-1")];
+        assert_eq!(entries.collect::<Vec<_>>(), expected);
+        assert_eq!(stored.timeline[1].at, stored.updated_at);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_no_one_stored_before_begins_its_timeline_when_it_is_decided() {
+    let shop = Shop::with_stock(&[("p-1", 10)]);
+    shop.run(&[order(0, "o-1", &[("p-1", 3), ("p-1", 1)])])
+        .await;
+    let stored = shop.order("o-1");
+    let statuses: Vec<_> = (stored.timeline.iter())
+        .map(|entry| entry.status.as_str())
+        .collect();
+    assert_eq!(statuses, ["placed"]);
+    let lines: Vec<_> = stored.lines.iter().map(|line| line.quantity).collect();
+    assert_eq!(lines, [3, 1], "what was ordered, line by line");
 }
 
 #[tokio::test]

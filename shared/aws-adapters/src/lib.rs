@@ -1,14 +1,15 @@
 //! The engine's ports on AWS: the store on `DynamoDB`, dead letters on SQS, logs and metrics for `CloudWatch`,
 //! and the loop that runs a handler as a Lambda function.
 //!
-//! A function's `main.rs` needs [`run_decide`] alone. Tools use [`DynamoStore`], [`tables`] and
-//! [`QueueMessage`] by themselves.
+//! A function's `main.rs` needs [`run_decide`] alone, or [`run_http`] where it answers requests. Tools use
+//! [`DynamoStore`], [`tables`] and [`QueueMessage`] by themselves.
 //!
 //! It deliberately decides nothing: what a record does is the handler's business, what happens when a call
 //! fails is the engine's. It only says what AWS answered, in the engine's words.
 
 mod call;
 mod dead_letters;
+mod http;
 mod run;
 mod settings;
 mod store;
@@ -21,8 +22,9 @@ pub use dead_letters::{
     MESSAGE_BYTES_MAX, OffsetRange, OnFailureDocument, QueueMessage, RECORD_BYTES_MAX,
     SqsDeadLetters,
 };
+pub use http::{HttpAnswer, HttpPorts, run_http};
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
 pub use store::{DynamoStore, LOAD_ROUNDS_MAX};
-pub use telemetry::METRICS;
+pub use telemetry::{HTTP_METRICS, METRICS};
 pub use timer::SystemTimer;

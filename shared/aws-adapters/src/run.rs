@@ -19,7 +19,7 @@ use processing::{
 };
 use serde_json::value::RawValue;
 
-use crate::settings::{Settings, SettingsError, runtime_problems};
+use crate::settings::{Settings, SettingsError, Trigger, runtime_problems};
 use crate::telemetry::{self, BatchReport};
 use crate::{DynamoStore, SqsDeadLetters, SystemTimer};
 
@@ -103,9 +103,7 @@ struct Started {
 
 /// Reads settings, starts logging, and makes the clients, which all invocations share.
 async fn start() -> Result<Started, RunError> {
-    let settings = read_settings(|name| {
-        std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-    })?;
+    let settings = read_settings(Trigger::Records, variable)?;
     telemetry::init(&settings)?;
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
@@ -117,10 +115,18 @@ async fn start() -> Result<Started, RunError> {
     })
 }
 
+/// The value of an environment variable.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// The function's settings and the runtime's, all problems of both in one error.
-fn read_settings(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
+pub(crate) fn read_settings(
+    trigger: Trigger,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Settings, SettingsError> {
     let runtime = runtime_problems(&lookup);
-    match Settings::read(lookup) {
+    match Settings::read_for(trigger, lookup) {
         Ok(settings) if runtime.is_empty() => Ok(settings),
         Ok(_) => Err(SettingsError { problems: runtime }),
         Err(mut error) => {
@@ -179,7 +185,7 @@ async fn invoke<P: Processor>(
 ///
 /// It is an instant in milliseconds since 1970 ("Using the Lambda runtime API", AWS Lambda guide). `cargo
 /// lambda watch` sends the time that is left instead; what no instant of today can be is read as that.
-fn deadline(header_ms: u64, now: Timestamp) -> Timestamp {
+pub(crate) fn deadline(header_ms: u64, now: Timestamp) -> Timestamp {
     let ms = i64::try_from(header_ms).unwrap_or(i64::MAX);
     if header_ms <= INVOCATION_MS_MAX {
         return Timestamp::from_ms(now.as_ms().saturating_add(ms));
@@ -227,7 +233,7 @@ impl From<InvocationError> for Diagnostic {
 }
 
 /// An error's message and every cause behind it, outermost first.
-fn chain(error: &dyn Error) -> Vec<String> {
+pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     let mut next = error.source();
     while let Some(cause) = next {

@@ -27,7 +27,8 @@ const CODE_VERSION_BYTES_MAX: usize = 128;
 pub struct Settings {
     /// `TABLE_PREFIX`: stands before every logical table name; empty by default.
     pub table_prefix: String,
-    /// `DEAD_LETTER_QUEUE_URL`: a standard SQS queue; required.
+    /// `DEAD_LETTER_QUEUE_URL`: a standard SQS queue; required of a function that takes records, and empty for
+    /// one that answers requests.
     pub dead_letter_queue_url: String,
     /// `PARTIAL_BATCH_RESPONSE`: whether the mapping heeds the batch response; `false` by default.
     pub partial_batch_response: bool,
@@ -41,6 +42,15 @@ pub struct Settings {
     pub log_filter: String,
     /// `AWS_LAMBDA_LOG_FORMAT`: JSON unless it says `Text`.
     pub log_format: LogFormat,
+}
+
+/// What invokes a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// An event source mapping, with records.
+    Records,
+    /// An HTTP API or a function URL, with requests.
+    Requests,
 }
 
 /// How log lines are written.
@@ -99,13 +109,25 @@ impl Settings {
     /// # Errors
     /// Fails with every setting that cannot be used.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        Self::read_for(Trigger::Records, lookup)
+    }
+
+    /// Reads the settings of a function with this trigger; only one that takes records has a queue for its
+    /// dead letters, and needs its URL.
+    pub(crate) fn read_for(
+        trigger: Trigger,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
         let mut reader = Reader {
             lookup,
             problems: Vec::new(),
         };
         let settings = Self {
             table_prefix: reader.table_prefix(),
-            dead_letter_queue_url: reader.dead_letter_queue_url(),
+            dead_letter_queue_url: match trigger {
+                Trigger::Records => reader.dead_letter_queue_url(),
+                Trigger::Requests => String::new(),
+            },
             partial_batch_response: reader.partial_batch_response(),
             deadline_margin: reader.deadline_margin(),
             code_version: reader.code_version(),

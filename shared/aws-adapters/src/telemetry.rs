@@ -6,6 +6,7 @@
 
 mod emf;
 mod lines;
+mod request;
 mod subscriber;
 
 use std::io;
@@ -13,6 +14,7 @@ use std::io;
 use event_schema::Timestamp;
 use processing::{Outcome, Processed};
 
+pub(crate) use request::RequestReport;
 pub(crate) use subscriber::init;
 
 /// The metrics of every batch, with their `CloudWatch` units; the dimension is `function`.
@@ -35,6 +37,14 @@ pub const METRICS: [(&str, &str); 15] = [
     ("dead_letter_calls", "Count"),
     ("batch_ms", "Milliseconds"),
     ("event_age_ms_max", "Milliseconds"),
+];
+
+/// The metrics of every request, with their `CloudWatch` units; the dimension is `function`.
+pub const HTTP_METRICS: [(&str, &str); 4] = [
+    ("requests", "Count"),
+    ("client_errors", "Count"),
+    ("server_errors", "Count"),
+    ("request_ms", "Milliseconds"),
 ];
 
 /// One batch as it is reported.

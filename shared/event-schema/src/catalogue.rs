@@ -6,7 +6,7 @@
 
 mod functions;
 
-pub use functions::{Access, FUNCTIONS, FunctionSpec, Subscription, TableUse};
+pub use functions::{Access, FUNCTIONS, FunctionSpec, HttpRoute, Subscription, TableUse};
 
 use crate::{Event, EventSpec, events};
 

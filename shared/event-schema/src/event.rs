@@ -82,6 +82,8 @@ pub enum Deduplication {
     Position,
     /// By position, and by a key that the effect has of its own accord.
     PositionAndNaturalKey,
+    /// By the key that the caller of an HTTP API sends with a request; not for records.
+    IdempotencyKey,
 }
 
 impl Deduplication {
@@ -93,6 +95,7 @@ impl Deduplication {
             Self::EventIdLeased => "event_id_leased",
             Self::Position => "position",
             Self::PositionAndNaturalKey => "position_and_natural_key",
+            Self::IdempotencyKey => "idempotency_key",
         }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! An author writes one pure function ([`Decide`]); the engine finds out what it reads by running it, loads
 //! that for the whole batch, decides record by record, and commits each record's effects, its mark and its
-//! outgoing events in one transaction. For effects outside the database there is [`Deliver`].
+//! outgoing events in one transaction. For effects outside the database there is [`Deliver`], and for work that a
+//! caller asks for there is [`Command`].
 //!
 //! It knows no AWS SDK, no Lambda runtime, and no clock of its own: [`Store`], [`DeadLetters`] and [`Timer`]
 //! are handed in.
 
 mod batch;
+mod command;
+mod command_engine;
 mod commit;
 mod dead_letter;
 mod deadline;
@@ -34,6 +37,10 @@ mod unpark;
 mod view;
 mod work;
 
+pub use command::{Call, Command, CommandError, Done};
+pub use command_engine::{
+    ANSWER_BYTES_MAX, ANSWERS_KEPT_SECONDS, CALL_ID_BYTES_MAX, CommandEngine,
+};
 pub use commit::CHAINS_IN_FLIGHT_MAX;
 pub use dead_letter::{DeadLetter, LetterPosition};
 pub use decide::{Decide, Dedup, OnPoison};

@@ -45,6 +45,11 @@ impl Source {
         ))
     }
 
+    /// By the id under which a caller asks for it.
+    pub(crate) fn call(id: &str) -> Self {
+        Self(format!("call/{id}"))
+    }
+
     /// The id of the `n`th thing that `function` makes of this record: the same each time it is decided.
     pub(crate) fn derived_id(&self, function: &str, n: usize) -> uuid::Uuid {
         let name = format!("{function}\n{}\n{n}", self.0);

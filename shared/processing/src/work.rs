@@ -219,6 +219,13 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The id that the next published event will have: an item can then name the event that tells of it.
+    #[must_use]
+    pub fn next_event_id(&self) -> EventId {
+        let n = self.effects.published.len();
+        EventId::from(self.source.derived_id(self.function, n))
+    }
+
     /// The invocation's instant: the same for every record of the batch.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -286,10 +293,7 @@ impl<'a> Work<'a> {
             Rejection::permanent("invalid_outgoing_event", "an event to publish is invalid")
                 .caused_by(error)
         })?;
-        let id = self
-            .source
-            .derived_id(self.function, self.effects.published.len())
-            .to_string();
+        let id = self.next_event_id();
         let unwritable = |error: Box<dyn std::error::Error + Send + Sync>| {
             Rejection::permanent(
                 "invalid_outgoing_event",
@@ -299,7 +303,7 @@ impl<'a> Work<'a> {
         };
         let key = event.ordering_key();
         let envelope = Envelope {
-            event_id: Some(EventId::new(id.clone()).map_err(|error| unwritable(error.into()))?),
+            event_id: Some(id.clone()),
             schema_version: E::SPEC.schema_version,
             timestamp: Some(self.now),
             payload: event,
@@ -316,7 +320,7 @@ impl<'a> Work<'a> {
         }
         Ok(Outgoing::new(
             E::SPEC,
-            &id,
+            id.as_str(),
             key,
             &value,
             self.now,

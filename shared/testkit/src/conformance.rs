@@ -4,6 +4,7 @@
 //! may, breaks every call of every port, and compares what is left with an undisturbed run. What the
 //! handler decides is not judged here: that is tested beside the handler.
 
+mod command;
 mod delivery;
 mod disturbance;
 mod picture;
@@ -16,6 +17,8 @@ use event_schema::Event;
 use processing::{Body, Decide, ItemKey};
 use serde::Serialize;
 use serde_json::Value;
+
+pub use command::CommandSuite;
 
 use crate::KafkaRecord;
 use crate::report::CheckReport;
@@ -114,8 +117,8 @@ impl<H: Decide, F: Fn() -> H> Suite<F> {
         self
     }
 
-    /// Names an attribute of items, or a field of published events, that depends on the time of the
-    /// invocation and is not compared.
+    /// Names an attribute of items, or a field of published events, at any depth, that depends on the time of
+    /// the invocation and is not compared.
     pub fn volatile(mut self, name: impl Into<String>) -> Self {
         self.volatile.insert(name.into());
         self

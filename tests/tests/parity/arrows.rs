@@ -8,10 +8,11 @@ use serde_json::Value;
 use system_tests::{binaries, repository};
 
 /// Crates by their folders, with the crates of the workspace that they may know; `functions/*` is any function.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("shared/event-schema", &[]),
     ("shared/msk-event", &[]),
     ("shared/processing", &["event-schema", "msk-event"]),
+    ("shared/tables", &["event-schema", "processing"]),
     (
         "shared/aws-adapters",
         &["event-schema", "msk-event", "processing"],
@@ -25,13 +26,13 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// What a function may know.
-const OF_FUNCTIONS: [&str; 3] = ["aws-adapters", "event-schema", "processing"];
+const OF_FUNCTIONS: [&str; 4] = ["aws-adapters", "event-schema", "processing", "tables"];
 
 /// What stands above everything and may know all of it.
 const TOPMOST: [&str; 3] = ["benches", "tests", "tools/tailrace"];
 
 /// Crates that must stay free of I/O and runtimes, with what they must not reach by any way.
-const PURE: [&str; 3] = ["event-schema", "msk-event", "processing"];
+const PURE: [&str; 4] = ["event-schema", "msk-event", "processing", "tables"];
 
 /// Beginnings of the names that pure crates must not reach.
 const IMPURE: [&str; 9] = [

@@ -30,14 +30,21 @@ const FILES: [&str; 6] = [
     "tests/conformance.rs",
 ];
 
-/// The samples that every function has at least.
+/// The samples that every function that reads events has at least.
 const CASES: [&str; 3] = ["single", "duplicate", "poison"];
+
+/// The samples that every function that answers requests has at least.
+const HTTP_CASES: [&str; 2] = ["http-api", "function-url"];
 
 /// What a handler does not know of: it decides, others store and send.
 const FOREIGN_WORDS: [&str; 5] = ["aws_", "lambda_runtime", "dynamodb", "sqs", "tokio"];
 
 /// The calls whose first argument is a code.
-const REFUSALS: [&str; 2] = ["Rejection::permanent(", "Rejection::transient("];
+const REFUSALS: [&str; 3] = [
+    "Rejection::permanent(",
+    "Rejection::transient(",
+    "Problem::new(",
+];
 
 #[test]
 fn the_functions_are_those_of_the_catalogue() {
@@ -92,10 +99,15 @@ fn package_binary_and_name_of_a_function_are_one_word() {
 
 #[test]
 fn every_function_has_samples_of_the_usual_cases() {
-    for FunctionSpec { name, .. } in FUNCTIONS {
+    for FunctionSpec { name, http, .. } in FUNCTIONS {
         let samples = samples::of(name);
-        for case in CASES {
-            let has = samples.iter().any(|sample| sample.case == case);
+        let cases = if http.is_empty() {
+            &CASES[..]
+        } else {
+            &HTTP_CASES
+        };
+        for case in cases {
+            let has = samples.iter().any(|sample| sample.case == *case);
             assert!(has, "events/{name}/{case}.json is written by no code");
         }
     }
@@ -121,12 +133,16 @@ fn a_readme_of_a_function_names_what_the_catalogue_says_of_it() {
                     subscription.group,
                 ]
             });
+        let routes = function
+            .http
+            .iter()
+            .map(|route| format!("{} {}", route.method, route.path));
         let published = function
             .publishes
             .iter()
             .map(|event| event.event_type.to_owned());
         let tables = function.tables.iter().map(|used| used.table.to_owned());
-        for word in read.chain(published).chain(tables) {
+        for word in read.chain(routes).chain(published).chain(tables) {
             let is_named = readme.contains(&format!("`{word}`"));
             assert!(
                 is_named,

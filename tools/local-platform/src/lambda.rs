@@ -35,6 +35,7 @@ pub use outcome::{Invocation, InvokeError};
 pub use pool::FunctionStats;
 
 use crate::serving::{self, Serving, Stop};
+pub(crate) use pool::new_trace_id;
 use pool::{Pool, Request};
 use registry::Registry;
 
@@ -42,7 +43,7 @@ use registry::Registry;
 pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// The bytes of a body that are read before giving up on it, so that an oversized one still gets its answer.
-const BODY_BYTES_READ_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const BODY_BYTES_READ_MAX: usize = 64 * 1024 * 1024;
 
 /// The time a function has to ask for its first work (Lambda's init phase).
 pub const INIT_SECONDS_MAX: u64 = 10;
@@ -109,6 +110,24 @@ pub struct LocalLambda {
     pools: Arc<Pools>,
     registry: Arc<Registry>,
     serving: Serving,
+}
+
+/// Invokes one function for as long as the local Lambda runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Invoker {
+    pool: Arc<Pool>,
+}
+
+impl Invoker {
+    /// Invokes the function within a trace.
+    pub(crate) async fn invoke(
+        &self,
+        payload: Bytes,
+        trace_id: String,
+    ) -> Result<Invocation, InvokeError> {
+        let trace_id = Some(trace_id);
+        self.pool.invoke(Request { payload, trace_id }).await
+    }
 }
 
 /// The functions by name.
@@ -191,6 +210,12 @@ impl LocalLambda {
             trace_id: None,
         };
         pool_of(&self.pools, name)?.invoke(request).await
+    }
+
+    /// Returns what invokes one function, for a server of its own in front of it.
+    pub(crate) fn invoker(&self, name: &str) -> Result<Invoker, InvokeError> {
+        let pool = Arc::clone(pool_of(&self.pools, name)?);
+        Ok(Invoker { pool })
     }
 
     /// Kills one environment of a function with SIGKILL, a busy one if there is one, and waits until it is gone.

@@ -7,12 +7,14 @@
 //! event type, and it does not poll Kafka for functions (that is the event source mapping's emulator).
 
 pub mod dynamodb;
+pub mod http_front;
 pub mod kafka;
 pub mod lambda;
 mod serving;
 pub mod sqs;
 
 pub use dynamodb::{DynamoDbError, LocalDynamoDb};
+pub use http_front::{HttpFront, HttpFrontError};
 pub use kafka::{KafkaError, LocalKafka, Topic};
 pub use lambda::{Function, Invocation, InvokeError, KilledWhile, LambdaError, LocalLambda};
 pub use sqs::{LocalSqs, SqsError};

@@ -41,7 +41,7 @@ Examples:
   tailrace dev                           the system, until Ctrl-C
   tailrace dev --data .tailrace          the same, and its tables outlive it
 
-Build the function binaries first: cargo build -p tailrace -p order-created
+Build the function binaries first: cargo build -p tailrace -p order-created -p orders-api
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be run as it is, 130 Ctrl-C ended a demo";
 
 /// Kafka event processing on AWS Lambda, on your own machine: no AWS account, no Docker.
@@ -96,6 +96,9 @@ pub(crate) struct DevArgs {
     /// The port of Lambda's APIs; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 9001)]
     pub(crate) lambda_port: u16,
+    /// The port of the first function that answers requests; 0 picks a free one
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    pub(crate) http_port: u16,
     #[arg(long, value_name = "PORT")]
     #[arg(help = "The port of the embedded DynamoDB; 0 picks a free one [default: 8000]")]
     dynamodb_port: Option<u16>,

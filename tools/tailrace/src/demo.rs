@@ -204,6 +204,7 @@ fn settings(args: &DemoArgs, logs: Logs, starts_at: Timestamp) -> Settings {
         }),
         sqs: args.servers.sqs(0),
         lambda_port: 0,
+        http_port: 0,
         table_prefix: format!("{name}-"),
         queue_name: format!("{name}-dead-letters"),
         faults: FaultPlan::planned(faults),

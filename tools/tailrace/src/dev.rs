@@ -64,6 +64,7 @@ fn settings(args: &DevArgs, logs: Logs) -> Result<Settings, NotEmbeddedError> {
         dynamodb: args.dynamodb()?,
         sqs: args.sqs()?,
         lambda_port: args.lambda_port,
+        http_port: args.http_port,
         table_prefix: String::new(),
         queue_name: QUEUE_NAME.to_owned(),
         faults: FaultPlan::default(),
@@ -80,6 +81,9 @@ fn banner(platform: &Platform) -> String {
     servers.row(["DynamoDB", &endpoints.dynamodb]);
     servers.row(["SQS", &platform.resources().queue_url]);
     servers.row(["Lambda", &platform.lambda().endpoint()]);
+    for (function, front) in platform.fronts() {
+        servers.row([function.name, &front.url()]);
+    }
     let mut mappings = Table::new(&[true, true, true, false, true]);
     for view in platform.mappings() {
         let partitions = view.partitions.to_string();
@@ -110,6 +114,7 @@ fn commands(platform: &Platform) -> String {
     };
     let on_sale = r#"{"TableName":"products","Item":{"pk":{"S":"p-1"},"sk":{"S":"-"},"product_id":{"S":"p-1"},"available":{"N":"10"}}}"#;
     let order = r#"{"event_id":"e-1","event_type":"order.created","schema_version":"1.0","order_id":"o-1","user_id":"u-1","items":[{"product_id":"p-1","quantity":2}]}"#;
+    let new_order = r#"{"user_id":"u-1","items":[{"product_id":"p-1","quantity":2}]}"#;
     let orders = r#"{"TableName":"orders"}"#;
     let letters = format!(
         r#"{{"QueueUrl":"{}","MaxNumberOfMessages":10,"VisibilityTimeout":0}}"#,
@@ -128,6 +133,16 @@ fn commands(platform: &Platform) -> String {
         "curl -s {} -d @events/order-created/single.json",
         platform.lambda().url("order-created")
     );
+    let place = platform.fronts().iter().filter_map(|(function, front)| {
+        let place = function.http.iter().find(|route| route.method == "POST")?;
+        let command = format!(
+            "curl -si -X POST {}{} -H 'content-type: application/json' \\\n    \
+             -H 'idempotency-key: k-1' -d '{new_order}'",
+            front.url(),
+            place.path
+        );
+        Some(("order it, over HTTP", command))
+    });
     let all = [
         ("put a product on sale", dynamodb("PutItem", on_sale)),
         ("order it, through Kafka", send),
@@ -135,6 +150,7 @@ fn commands(platform: &Platform) -> String {
         ("see the dead letters", receive),
         ("invoke a function without Kafka", invoke),
     ];
+    let all = all.into_iter().chain(place);
     let all = all.map(|(what, command)| format!("  # {what}\n  {command}"));
-    all.join("\n\n")
+    all.collect::<Vec<_>>().join("\n\n")
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use esm_emulator::FaultPlan;
 use event_schema::catalogue::FunctionSpec;
 use local_platform::lambda::LambdaOptions;
-use local_platform::{Function, LambdaError, LocalLambda};
+use local_platform::{Function, HttpFront, HttpFrontError, LambdaError, LocalLambda};
 
 use crate::logs::Logs;
 
@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     /// The port of an embedded one.
     pub(crate) sqs: Server<u16>,
     pub(crate) lambda_port: u16,
+    /// The port of the first function that answers requests; the next ones follow it, and 0 picks free ones.
+    pub(crate) http_port: u16,
     /// Stands before every table name.
     pub(crate) table_prefix: String,
     /// The dead-letter queue.
@@ -72,6 +74,13 @@ pub(crate) enum PlatformError {
     Resources(#[from] ResourcesError),
     #[error("the local Lambda did not start; --lambda-port chooses another port, 0 a free one")]
     Lambda(#[source] LambdaError),
+    #[error(
+        "the HTTP front of {function} did not start; --http-port chooses another port, 0 a free one"
+    )]
+    Http {
+        function: &'static str,
+        source: HttpFrontError,
+    },
     #[error("the event source mappings could not be made")]
     Mappings(#[from] MappingSetupError),
 }
@@ -80,6 +89,7 @@ pub(crate) enum PlatformError {
 #[derive(Debug)]
 pub(crate) struct Platform {
     mappings: Mappings,
+    fronts: Vec<(&'static FunctionSpec, HttpFront)>,
     lambda: LocalLambda,
     resources: Resources,
     servers: Servers,
@@ -112,6 +122,7 @@ impl Platform {
         let lambda =
             LocalLambda::start_with(settings.lambda_port, functions.collect(), options).await;
         let lambda = lambda.map_err(PlatformError::Lambda)?;
+        let fronts = start_fronts(settings, &lambda).await?;
         let surroundings = mappings::Surroundings {
             endpoints,
             invoke_endpoint: &lambda.endpoint(),
@@ -122,10 +133,16 @@ impl Platform {
         let mappings = Mappings::start(&settings.functions, &surroundings)?;
         Ok(Self {
             mappings,
+            fronts,
             lambda,
             resources,
             servers,
         })
+    }
+
+    /// Returns the functions that answer requests, with their fronts.
+    pub(crate) fn fronts(&self) -> &[(&'static FunctionSpec, HttpFront)] {
+        &self.fronts
     }
 
     /// Returns where the servers are.
@@ -156,8 +173,33 @@ impl Platform {
     /// Takes everything down: mappings finish what is in flight, then functions and servers end.
     pub(crate) async fn shutdown(self) {
         let in_flight = Duration::from_secs(FUNCTION_SECONDS_MAX + INVOKE_GRACE_SECONDS);
+        for (_, front) in self.fronts {
+            front.shutdown().await;
+        }
         self.mappings.shutdown(in_flight).await;
         self.lambda.shutdown().await;
         self.servers.shutdown().await;
     }
+}
+
+/// Starts a front, as a function URL is, for each function that answers requests.
+async fn start_fronts(
+    settings: &Settings,
+    lambda: &LocalLambda,
+) -> Result<Vec<(&'static FunctionSpec, HttpFront)>, PlatformError> {
+    let mut fronts = Vec::new();
+    let mut port = settings.http_port;
+    let answer_requests = settings.functions.iter().filter(|one| !one.http.is_empty());
+    for function in answer_requests.copied() {
+        let front = HttpFront::start(port, lambda, function.name).await;
+        let failed = |source| PlatformError::Http {
+            function: function.name,
+            source,
+        };
+        fronts.push((function, front.map_err(failed)?));
+        if port > 0 {
+            port = port.saturating_add(1);
+        }
+    }
+    Ok(fronts)
 }

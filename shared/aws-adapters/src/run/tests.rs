@@ -73,7 +73,7 @@ async fn a_panic_fails_the_invocation_without_its_message() {
 
 #[test]
 fn all_settings_problems_are_readable_in_what_main_prints() {
-    let error = RunError::from(read_settings(|_| None).unwrap_err());
+    let error = RunError::from(read_settings(Trigger::Records, |_| None).unwrap_err());
     let printed = format!("{error:?}");
     assert!(
         printed.starts_with("5 setting(s) cannot be used\n"),

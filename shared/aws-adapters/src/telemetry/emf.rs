@@ -17,9 +17,14 @@ const CODES_MAX: usize = 50;
 
 /// Writes the metrics of a batch, each line in one piece.
 pub(crate) fn write(report: &BatchReport<'_>, output: &mut impl Write) -> io::Result<()> {
+    write_lines(&lines(report), output)
+}
+
+/// Writes metric lines, all in one piece.
+pub(super) fn write_lines(lines: &[Line<'_>], output: &mut impl Write) -> io::Result<()> {
     let mut text = Vec::new();
-    for line in lines(report) {
-        serde_json::to_writer(&mut text, &line)?;
+    for line in lines {
+        serde_json::to_writer(&mut text, line)?;
         text.push(b'\n');
     }
     output.write_all(&text)?;
@@ -61,11 +66,12 @@ fn dead_letters_by_code(report: &BatchReport<'_>) -> BTreeMap<&'static str, u64>
 
 /// One line, written with its members in a fixed order.
 #[derive(Clone)]
-struct Line<'a> {
-    namespace: &'a str,
-    timestamp_ms: i64,
-    dimensions: Vec<(&'static str, &'static str)>,
-    metrics: Vec<(&'static str, &'static str, u64)>,
+pub(super) struct Line<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) timestamp_ms: i64,
+    pub(super) dimensions: Vec<(&'static str, &'static str)>,
+    /// Names with units and values.
+    pub(super) metrics: Vec<(&'static str, &'static str, u64)>,
 }
 
 /// What tells `CloudWatch` which members are metrics.

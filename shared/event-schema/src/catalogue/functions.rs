@@ -11,12 +11,23 @@ pub struct FunctionSpec {
     pub name: &'static str,
     /// The event types it reads, one mapping each.
     pub reads: &'static [&'static EventSpec],
+    /// The requests it answers, behind an HTTP API or a function URL.
+    pub http: &'static [HttpRoute],
     /// The event types it publishes, through the outbox.
     pub publishes: &'static [&'static EventSpec],
     /// How it recognises a record that it has already finished.
     pub dedup: Deduplication,
     /// The tables it touches, by their names in every deployment.
     pub tables: &'static [TableUse],
+}
+
+/// Requests that a function answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpRoute {
+    /// The method, in upper case.
+    pub method: &'static str,
+    /// The path, with `{name}` for a segment that differs from request to request.
+    pub path: &'static str,
 }
 
 /// A table that a function touches.
@@ -49,35 +60,72 @@ pub struct Subscription {
     pub group: String,
 }
 
-/// Every function that reads or publishes events.
-pub const FUNCTIONS: &[FunctionSpec] = &[FunctionSpec {
-    name: "order-created",
-    reads: &[events::OrderCreated::SPEC],
-    publishes: &[
-        events::NotificationRequested::SPEC,
-        events::OrderStatusChanged::SPEC,
-        events::StockUpdated::SPEC,
-    ],
-    dedup: Deduplication::EventId,
-    tables: &[
-        TableUse {
-            table: "orders",
-            access: Access::ReadWrite,
-        },
-        TableUse {
-            table: "outbox",
-            access: Access::Write,
-        },
-        TableUse {
-            table: "products",
-            access: Access::ReadWrite,
-        },
-        TableUse {
-            table: "state",
-            access: Access::ReadWrite,
-        },
-    ],
-}];
+/// Every function, by name.
+pub const FUNCTIONS: &[FunctionSpec] = &[
+    FunctionSpec {
+        name: "order-created",
+        reads: &[events::OrderCreated::SPEC],
+        http: &[],
+        publishes: &[
+            events::NotificationRequested::SPEC,
+            events::OrderStatusChanged::SPEC,
+            events::StockUpdated::SPEC,
+        ],
+        dedup: Deduplication::EventId,
+        tables: &[
+            TableUse {
+                table: "orders",
+                access: Access::ReadWrite,
+            },
+            TableUse {
+                table: "outbox",
+                access: Access::Write,
+            },
+            TableUse {
+                table: "products",
+                access: Access::ReadWrite,
+            },
+            TableUse {
+                table: "state",
+                access: Access::ReadWrite,
+            },
+        ],
+    },
+    FunctionSpec {
+        name: "orders-api",
+        reads: &[],
+        http: &[
+            HttpRoute {
+                method: "POST",
+                path: "/orders",
+            },
+            HttpRoute {
+                method: "GET",
+                path: "/orders/{id}",
+            },
+            HttpRoute {
+                method: "GET",
+                path: "/health",
+            },
+        ],
+        publishes: &[events::OrderCreated::SPEC],
+        dedup: Deduplication::IdempotencyKey,
+        tables: &[
+            TableUse {
+                table: "orders",
+                access: Access::ReadWrite,
+            },
+            TableUse {
+                table: "outbox",
+                access: Access::Write,
+            },
+            TableUse {
+                table: "state",
+                access: Access::ReadWrite,
+            },
+        ],
+    },
+];
 
 impl FunctionSpec {
     /// Returns the function's mappings: group `{function}.v1` for one topic, and

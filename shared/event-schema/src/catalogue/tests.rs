@@ -149,6 +149,7 @@ fn ranking() -> FunctionSpec {
             events::ReservationCreated::SPEC,
             events::ConcertSoldOut::SPEC,
         ],
+        http: &[],
         publishes: &[],
         dedup: Deduplication::EventId,
         tables: &[],
@@ -159,13 +160,36 @@ fn ranking() -> FunctionSpec {
 fn a_function_reads_only_events_of_the_catalogue_and_publishes_through_the_outbox() {
     for function in FUNCTIONS {
         assert!(is_kebab(function.name));
-        assert!(!function.reads.is_empty());
+        assert_ne!(
+            function.reads.is_empty(),
+            function.http.is_empty(),
+            "{} reads events or answers requests",
+            function.name
+        );
         assert!(is_unique(function.tables.iter().map(|one| one.table)));
         let known = |spec: &&EventSpec| event(spec.event_type) == Some(*spec);
         assert!(function.reads.iter().chain(function.publishes).all(known));
         let outbox = function.tables.iter().any(|one| one.table == "outbox");
         assert_eq!(outbox, !function.publishes.is_empty(), "{}", function.name);
     }
+}
+
+#[test]
+fn a_route_is_one_functions_and_no_records_are_known_by_a_callers_key() {
+    let routes = FUNCTIONS.iter().flat_map(|function| function.http);
+    assert!(is_unique(
+        routes.clone().map(|route| (route.method, route.path))
+    ));
+    for route in routes {
+        assert!(route.path.starts_with('/') && !route.path.ends_with('/'));
+        assert_eq!(route.method, route.method.to_uppercase());
+    }
+    for function in FUNCTIONS {
+        let by_key = function.dedup == Deduplication::IdempotencyKey;
+        assert_eq!(by_key, !function.http.is_empty(), "{}", function.name);
+    }
+    let by_key = |spec: &&EventSpec| spec.dedup == Deduplication::IdempotencyKey;
+    assert!(!EVENTS.iter().any(by_key));
 }
 
 /// The relay may send twice, which positions do not notice (design §6).

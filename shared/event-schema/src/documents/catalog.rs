@@ -50,6 +50,10 @@ fn function(spec: &FunctionSpec) -> Value {
             "group": one.group,
         })
     });
+    let http = spec
+        .http
+        .iter()
+        .map(|route| json!({ "method": route.method, "path": route.path }));
     let publishes = spec
         .publishes
         .iter()
@@ -62,6 +66,7 @@ fn function(spec: &FunctionSpec) -> Value {
         "name": spec.name,
         "dedup": spec.dedup.as_str(),
         "subscriptions": subscriptions.collect::<Vec<_>>(),
+        "http": http.collect::<Vec<_>>(),
         "publishes": publishes.collect::<Vec<_>>(),
         "tables": tables.collect::<Vec<_>>(),
     })

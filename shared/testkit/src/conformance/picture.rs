@@ -124,6 +124,17 @@ fn compare<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
 
 fn without(mut fields: Body, volatile: &BTreeSet<String>) -> Body {
     fields.retain(|name, _| !volatile.contains(name));
+    for value in fields.values_mut() {
+        let inner = match value {
+            Value::Array(values) => values.iter_mut().collect(),
+            value => vec![value],
+        };
+        for value in inner {
+            if let Value::Object(fields) = value {
+                *fields = without(std::mem::take(fields), volatile);
+            }
+        }
+    }
     fields
 }
 

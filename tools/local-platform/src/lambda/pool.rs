@@ -253,7 +253,7 @@ fn checked(payload: Bytes) -> Result<Bytes, InvokeError> {
 }
 
 /// Makes up an X-Ray trace header that is not sampled.
-fn new_trace_id() -> String {
+pub(crate) fn new_trace_id() -> String {
     let id = Uuid::new_v4().simple().to_string();
     let (time, rest) = id.split_at(8);
     format!("Root=1-{time}-{rest};Sampled=0")

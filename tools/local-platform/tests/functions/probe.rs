@@ -32,9 +32,12 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Does what the payload's `do` asks; without one it echoes the payload.
+/// Does what the payload's `do` asks, or that of an HTTP event's body; without one it echoes the payload.
 fn obey(api: &Api, request_id: &str, head: &str, payload: &[u8], served: u64) -> io::Result<()> {
-    let command: Value = serde_json::from_slice(payload)?;
+    let event: Value = serde_json::from_slice(payload)?;
+    let body = event.get("body").and_then(Value::as_str);
+    let command = body.and_then(|body| serde_json::from_str(body).ok());
+    let command: Value = command.unwrap_or(event);
     let seconds = command
         .get("seconds")
         .and_then(Value::as_f64)
@@ -55,6 +58,7 @@ fn obey(api: &Api, request_id: &str, head: &str, payload: &[u8], served: u64) ->
                 document.to_string().as_bytes(),
             )
         }
+        Some("respond") => reply(command.get("with").unwrap_or(&Value::Null)),
         Some("large") => api.post(&result, &vec![b'1'; 6 * 1024 * 1024 + 1]),
         Some("describe") => reply(&json!({
             "pid": process::id(),

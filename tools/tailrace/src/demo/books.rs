@@ -8,7 +8,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use order_created::{Order, Product};
+use ::tables::{Order, Product};
 
 pub(crate) use letters::LettersError;
 pub(crate) use offsets::OffsetsError;

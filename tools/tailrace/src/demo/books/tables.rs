@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use ::tables::{Order, Product};
 use aws_adapters::DynamoStore;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::scan::ScanError;
 use event_schema::ProductId;
-use order_created::{Order, Product};
 use processing::{
     Body, Change, CommitError, Expect, Item, ItemKey, LOAD_KEYS_MAX, OUTBOX_TABLE, Store,
     StoreError, TRANSACTION_WRITES_MAX, Transaction, Write,

@@ -1,11 +1,11 @@
 //! Tests of the checks: books that balance pass all of them, and each way to doctor the books fails one.
 
+use ::tables::{Order, Product};
 use event_schema::events::{
     NotificationChannel, NotificationKind, NotificationRequested, OrderStatus, OrderStatusChanged,
     StockUpdated,
 };
 use event_schema::{Envelope, Event, EventId, ProductId, Recipient};
-use order_created::{Order, Product};
 
 use super::*;
 use crate::demo::books::{Letter, Published};
@@ -160,6 +160,8 @@ fn order(id: &str, planned: &PlannedOrder, in_stock: bool) -> Order {
         reason: None,
         total_amount: None,
         quantities: planned.quantities.clone(),
+        lines: Vec::new(),
+        timeline: Vec::new(),
         ordered_at: at,
         updated_at: at,
     }
