@@ -59,7 +59,10 @@ impl Health {
     }
 
     fn note(&self, error: KafkaError, reason: &str) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         let code = code_of(&error);
         if let Code::AuthenticationFailed | Code::TlsFailed = code {
             let reason = reason.to_owned();
@@ -79,6 +82,15 @@ pub(crate) struct Tokens {
     pub(crate) source: Option<Arc<dyn TokenSource>>,
 }
 
+#[cfg(feature = "msk-iam")]
+impl From<Arc<dyn TokenSource>> for Tokens {
+    fn from(source: Arc<dyn TokenSource>) -> Self {
+        Self {
+            source: Some(source),
+        }
+    }
+}
+
 /// The callbacks of a client.
 pub(crate) struct Context {
     health: Arc<Health>,
@@ -89,7 +101,11 @@ pub(crate) struct Context {
 impl Context {
     #[cfg_attr(
         not(feature = "msk-iam"),
-        allow(unused_variables, clippy::needless_pass_by_value, reason = "no tokens without the feature")
+        allow(
+            unused_variables,
+            clippy::needless_pass_by_value,
+            reason = "no tokens without the feature"
+        )
     )]
     pub(crate) fn new(health: Arc<Health>, tokens: Tokens) -> Self {
         Self {
@@ -145,7 +161,10 @@ pub(crate) fn config(settings: &Settings) -> ClientConfig {
     config
         .set("bootstrap.servers", &settings.bootstrap_servers)
         .set("client.id", &settings.client_id)
-        .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MS_MAX.to_string())
+        .set(
+            "reconnect.backoff.max.ms",
+            RECONNECT_BACKOFF_MS_MAX.to_string(),
+        )
         .set("allow.auto.create.topics", "false");
     if let Security::MskIam { ca_file, .. } = &settings.security {
         // `probe` finds the authorities where the system keeps them, wherever OpenSSL was built.
@@ -169,9 +188,8 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, String> {
     {
         let source = crate::msk_iam::MskIamTokens::from_default_chain(region);
         let source = source.map_err(|error| error.to_string())?;
-        Ok(Tokens {
-            source: Some(Arc::new(source)),
-        })
+        let source: Arc<dyn TokenSource> = Arc::new(source);
+        Ok(Tokens::from(source))
     }
     #[cfg(not(feature = "msk-iam"))]
     Err(format!(

@@ -197,8 +197,7 @@ mod tests {
     #[test]
     fn codes_are_distinct_and_in_snake_case() {
         let mut texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        let is_snake_case =
-            |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let is_snake_case = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         assert!(texts.iter().all(is_snake_case), "{texts:?}");
         texts.sort_unstable();
         texts.dedup();

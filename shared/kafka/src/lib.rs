@@ -11,6 +11,7 @@ mod event;
 mod metrics;
 #[cfg(feature = "msk-iam")]
 mod msk_iam;
+mod polled;
 mod producer;
 mod reader;
 mod settings;

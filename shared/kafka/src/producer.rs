@@ -84,15 +84,12 @@ impl KafkaProducer {
         settings: &Settings,
         source: Arc<dyn crate::TokenSource>,
     ) -> Result<Self, PublishError> {
-        let tokens = Tokens {
-            source: Some(source),
-        };
+        let tokens = Tokens::from(source);
         Self::with_tokens(settings, tokens)
     }
 
     fn with_tokens(settings: &Settings, tokens: Tokens) -> Result<Self, PublishError> {
-        let slot =
-            Slot::new(settings, tokens).map_err(|failure| failure.into_error(Vec::new()))?;
+        let slot = Slot::new(settings, tokens).map_err(|failure| failure.into_error(Vec::new()))?;
         Ok(Self {
             slot,
             settings: settings.clone(),

@@ -2,18 +2,18 @@
 //!
 //! It joins no group, commits nothing and does not wait for records that are still to come.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::MetadataPartition;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::admin::{AdminError, explained, not_created};
-use crate::client::{Context, Health, Tokens, config, tokens};
+use crate::client::{Tokens, tokens};
 use crate::error::{Code, code_of};
+use crate::polled::Polled;
 use crate::settings::Settings;
 
 /// How long one poll waits, so that the limit is looked at in between.
@@ -36,8 +36,7 @@ pub struct ReadRecord {
 
 /// Reads one topic.
 pub struct TopicReader {
-    consumer: BaseConsumer<Context>,
-    health: Arc<Health>,
+    client: Polled,
     topic: String,
 }
 
@@ -59,26 +58,15 @@ impl TopicReader {
     pub fn with_token_source(
         settings: &Settings,
         topic: &str,
-        source: Arc<dyn crate::TokenSource>,
+        source: std::sync::Arc<dyn crate::TokenSource>,
     ) -> Result<Self, AdminError> {
-        let tokens = Tokens {
-            source: Some(source),
-        };
+        let tokens = Tokens::from(source);
         Self::with_tokens(settings, topic, tokens)
     }
 
     fn with_tokens(settings: &Settings, topic: &str, tokens: Tokens) -> Result<Self, AdminError> {
-        let health = Health::new();
-        let context = Context::new(Arc::clone(&health), tokens);
-        // The library wants a group before it assigns a partition; nobody joins it.
-        let consumer = config(settings)
-            .set("group.id", format!("{}-reader", settings.client_id))
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "error")
-            .create_with_context(context);
         Ok(Self {
-            consumer: consumer.map_err(|error: KafkaError| not_created(error.to_string()))?,
-            health,
+            client: Polled::new(settings, tokens)?,
             topic: topic.to_owned(),
         })
     }
@@ -92,51 +80,81 @@ impl TopicReader {
     pub fn read_all(&self, limit: Duration) -> Result<Vec<ReadRecord>, AdminError> {
         let deadline = Instant::now() + limit;
         let what = format!("topic {:?} cannot be read", self.topic);
-        let failed = |error| explained(error, &what, &self.health);
-        // An application that polls serves the callbacks that a connection waits for, such as the token's.
-        self.poll(Duration::ZERO).map_err(failed)?;
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let metadata = self.consumer.fetch_metadata(Some(&self.topic), left());
-        let metadata = metadata.map_err(failed)?;
-        let found = metadata.topics().iter();
-        let partitions = found.flat_map(|topic| topic.partitions().iter().map(MetadataPartition::id));
-        let mut wanted: Vec<(i32, i64)> = Vec::new();
+        let failed = |error| explained(error, &what, &self.client.health);
+        let mut wanted = self.ends(deadline, &what)?;
         let mut assignment = TopicPartitionList::new();
-        for partition in partitions {
-            let marks = self.consumer.fetch_watermarks(&self.topic, partition, left());
-            let (low, high) = marks.map_err(failed)?;
-            if low < high {
-                wanted.push((partition, high));
-                let start = assignment.add_partition_offset(&self.topic, partition, Offset::Offset(low));
-                start.map_err(failed)?;
-            }
+        for end in &wanted {
+            let start = Offset::Offset(end.low);
+            let added = assignment.add_partition_offset(&self.topic, end.partition, start);
+            added.map_err(failed)?;
         }
-        self.consumer.assign(&assignment).map_err(failed)?;
+        self.client.consumer.assign(&assignment).map_err(failed)?;
         let mut records = Vec::new();
         while !wanted.is_empty() {
-            if left().is_zero() {
-                let message = format!("{what}: {} partition(s) are not read to their ends within {limit:?}", wanted.len());
-                return Err(AdminError { code: Code::DeadlinePassed, message, source: None });
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let open = wanted.len();
+                let message =
+                    format!("{what}: {open} partition(s) are not read to their ends in {limit:?}");
+                return Err(AdminError {
+                    code: Code::DeadlinePassed,
+                    message,
+                    source: None,
+                });
             }
-            let Some(record) = self.poll(POLL_MAX.min(left())).map_err(failed)? else {
+            let Some(record) = self.poll(POLL_MAX.min(left)).map_err(failed)? else {
                 continue;
             };
-            wanted.retain(|(partition, high)| *partition != record.partition || record.offset + 1 < *high);
+            wanted.retain(|end| end.partition != record.partition || record.offset + 1 < end.high);
             records.push(record);
         }
         records.sort_by_key(|record| (record.partition, record.offset));
         Ok(records)
     }
 
+    /// Asks what the partitions hold now, leaving out what is empty.
+    fn ends(&self, deadline: Instant, what: &str) -> Result<Vec<Ends>, AdminError> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let metadata = self.client.metadata(Some(&self.topic), left(), what)?;
+        let topics = metadata.topics().iter();
+        let mut ends = Vec::new();
+        for topic in topics {
+            if let Some(code) = topic.error() {
+                let error = KafkaError::MetadataFetch(code.into());
+                return Err(explained(error, what, &self.client.health));
+            }
+            for partition in topic.partitions().iter().map(MetadataPartition::id) {
+                let consumer = &self.client.consumer;
+                let marks = consumer.fetch_watermarks(&self.topic, partition, left());
+                let marks = marks.map_err(|error| explained(error, what, &self.client.health));
+                let (low, high) = marks?;
+                ends.push(Ends {
+                    partition,
+                    low,
+                    high,
+                });
+            }
+        }
+        ends.retain(|end| end.low < end.high);
+        Ok(ends)
+    }
+
     /// Polls once; a failure that may pass counts as no record, since the limit ends the reading.
     fn poll(&self, within: Duration) -> Result<Option<ReadRecord>, KafkaError> {
-        match self.consumer.poll(within) {
+        match self.client.consumer.poll(within) {
             None => Ok(None),
             Some(Ok(message)) => Ok(Some(copied(&message))),
             Some(Err(error)) if code_of(&error) == Code::BrokerUnavailable => Ok(None),
             Some(Err(error)) => Err(error),
         }
     }
+}
+
+/// What a partition holds: from its first record to behind its last.
+struct Ends {
+    partition: i32,
+    low: i64,
+    high: i64,
 }
 
 fn copied(message: &BorrowedMessage<'_>) -> ReadRecord {

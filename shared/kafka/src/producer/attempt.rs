@@ -8,8 +8,8 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::DeliveryFuture;
+use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::slot::Client;
@@ -86,7 +86,9 @@ impl Attempt<'_> {
         let order = |index: usize| self.events.get(index).and_then(OutgoingEvent::order);
         let is_before = |index: usize| {
             let mut later = suspects.iter().filter(|suspect| **suspect >= index);
-            later.any(|suspect| *suspect == index || order(index).is_some_and(|own| order(*suspect) == Some(own)))
+            later.any(|suspect| {
+                *suspect == index || order(index).is_some_and(|own| order(*suspect) == Some(own))
+            })
         };
         for index in (0..self.events.len()).filter(|index| is_before(*index)) {
             if outcomes.get(index) == Some(&Outcome::Acknowledged) {
@@ -142,10 +144,17 @@ impl Wave<'_> {
                     }
                     let since = Instant::now();
                     self.open += 1;
-                    self.pending.push_back(Pending { index, since, delivery, was_unknown });
+                    self.pending.push_back(Pending {
+                        index,
+                        since,
+                        delivery,
+                        was_unknown,
+                    });
                     return;
                 }
-                Err((error, _)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+                Err((error, _))
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+                {
                     self.make_room(outcomes).await;
                 }
                 Err((error, _)) => self.failed(index, error, was_unknown, outcomes),
@@ -227,7 +236,10 @@ impl Wave<'_> {
         outcomes: &mut [Outcome],
     ) {
         let is_refused = code_of(&error).class() == ErrorClass::Event;
-        if let Some(outcome) = outcomes.get_mut(index).filter(|_| is_refused && !was_unknown) {
+        if let Some(outcome) = outcomes
+            .get_mut(index)
+            .filter(|_| is_refused && !was_unknown)
+        {
             *outcome = Outcome::Refused;
         }
         self.errors.push((index, error));
@@ -270,7 +282,11 @@ impl Wave<'_> {
     }
 
     fn blamed_on_none(&self, index: usize, error: KafkaError) -> Failure {
-        let topic = self.attempt.events.get(index).map_or("", |event| &event.topic);
+        let topic = self
+            .attempt
+            .events
+            .get(index)
+            .map_or("", |event| &event.topic);
         let what = match code_of(&error) {
             Code::UnknownTopic => {
                 format!("topic {topic:?} is not on the cluster; it has to be created first")
@@ -296,6 +312,10 @@ fn is_secondary(error: &KafkaError) -> bool {
 }
 
 fn refused_access(problem: AccessProblem) -> Failure {
-    let AccessProblem { code, reason, error } = problem;
+    let AccessProblem {
+        code,
+        reason,
+        error,
+    } = problem;
     Failure::coded(code, Some(error), reason)
 }

@@ -92,7 +92,8 @@ impl Slot {
         &self,
         limits: Limits,
     ) -> Result<RwLockReadGuard<'_, Client>, Failure> {
-        let too_late = || Failure::deadline(limits, Some("the last client has not ended".to_owned()));
+        let too_late =
+            || Failure::deadline(limits, Some("the last client has not ended".to_owned()));
         for _ in 0..LOOKS_MAX {
             let state = timeout_at(limits.deadline, self.state.read()).await;
             let state = state.map_err(|_elapsed| too_late())?;
@@ -182,11 +183,17 @@ fn producer_config(settings: &Settings) -> rdkafka::ClientConfig {
         .set("batch.size", settings.batch_bytes.to_string())
         .set("message.max.bytes", message_bytes_max.to_string())
         .set("request.timeout.ms", request_timeout_ms.to_string())
-        .set("socket.timeout.ms", (request_timeout_ms + ANSWER_MARGIN_MS).to_string())
+        .set(
+            "socket.timeout.ms",
+            (request_timeout_ms + ANSWER_MARGIN_MS).to_string(),
+        )
         // Without a limit: the client would go on behind what it gave up, which leaves a gap.
         .set("message.timeout.ms", "0")
         .set("queue.buffering.max.kbytes", QUEUE_KBYTES_MAX.to_string())
-        .set("topic.metadata.propagation.max.ms", NEW_TOPIC_MS_MAX.to_string())
+        .set(
+            "topic.metadata.propagation.max.ms",
+            NEW_TOPIC_MS_MAX.to_string(),
+        )
         // Java's default partitioner, so that every producer puts a key on the same partition.
         .set("partitioner", "murmur2_random");
     config

@@ -7,7 +7,10 @@ fn read(set: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::read(|name| find(name).map(|(_, value)| (*value).to_owned()))
 }
 
-const SERVERS: (&str, &str) = ("KAFKA_BOOTSTRAP_SERVERS", "b-1.example:9098,b-2.example:9098");
+const SERVERS: (&str, &str) = (
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "b-1.example:9098,b-2.example:9098",
+);
 
 fn problems(set: &[(&str, &str)]) -> Vec<String> {
     let error = read(set).unwrap_err();
@@ -122,7 +125,16 @@ fn settings_that_contradict_each_other_are_refused() {
 
 #[test]
 fn servers_need_a_host_and_a_port() {
-    for servers in ["a", "a:", ":1", "a:0", "a:1,", "a:65536", "a b:1", "http://a:1/"] {
+    for servers in [
+        "a",
+        "a:",
+        ":1",
+        "a:0",
+        "a:1,",
+        "a:65536",
+        "a b:1",
+        "http://a:1/",
+    ] {
         let found = problems(&[("KAFKA_BOOTSTRAP_SERVERS", servers)]);
         assert_eq!(found.len(), 1, "{servers}: {found:?}");
     }
@@ -152,7 +164,9 @@ fn iam_takes_the_region_of_the_cluster_or_of_the_function() {
     );
     assert_eq!(
         problems(&[SERVERS, iam]),
-        ["AWS_REGION is not set; it has to be the region of the MSK cluster, such as `eu-central-1`"]
+        [
+            "AWS_REGION is not set; it has to be the region of the MSK cluster, such as `eu-central-1`"
+        ]
     );
 }
 
@@ -166,6 +180,8 @@ fn iam_is_refused_by_a_build_without_it() {
     ]);
     assert_eq!(
         found,
-        ["KAFKA_SECURITY is \"msk-iam\"; it has to be `plaintext`: this binary was built without the feature `msk-iam`"]
+        [
+            "KAFKA_SECURITY is \"msk-iam\"; it has to be `plaintext`: this binary was built without the feature `msk-iam`"
+        ]
     );
 }

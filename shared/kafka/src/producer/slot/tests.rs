@@ -7,7 +7,10 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-fn slot() -> (MockCluster<'static, rdkafka::producer::DefaultProducerContext>, Slot) {
+fn slot() -> (
+    MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
+    Slot,
+) {
     let cluster = MockCluster::new(1).unwrap();
     let settings = Settings::plaintext(&cluster.bootstrap_servers()).unwrap();
     let slot = Slot::new(&settings, Tokens::default()).unwrap();
@@ -38,7 +41,13 @@ async fn calls_at_once_that_find_the_client_retired_replace_it_once() {
             let slot = Arc::clone(&slot);
             calls.spawn(async move { slot.current(limits(10)).await.map(drop).is_ok() });
         }
-        assert!(calls.join_all().await.into_iter().all(|is_usable| is_usable));
+        assert!(
+            calls
+                .join_all()
+                .await
+                .into_iter()
+                .all(|is_usable| is_usable)
+        );
         assert_eq!(slot.state.read().await.generation, round);
     }
 }
@@ -50,7 +59,11 @@ async fn a_new_client_waits_for_those_who_still_use_the_old_one() {
     old.retire();
     let failure = slot.current(limits(1)).await.map(drop).unwrap_err();
     assert_eq!(failure.code, Code::DeadlinePassed);
-    assert!(failure.message.contains("has not ended"), "{}", failure.message);
+    assert!(
+        failure.message.contains("has not ended"),
+        "{}",
+        failure.message
+    );
     drop(old);
     drop(slot.current(limits(10)).await.unwrap());
     assert_eq!(slot.state.read().await.generation, 2);
