@@ -11,9 +11,9 @@ use crate::error::ServerError;
 use crate::process::{file_error, run};
 
 /// How long Maven may take: some 50 MB from a registry.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(300);
+const FETCH_TIME_MAX: Duration = Duration::from_mins(5);
 /// How long the Java compiler may take.
-const COMPILE_TIME_MAX: Duration = Duration::from_secs(60);
+const COMPILE_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// A server's jars and classes.
 #[derive(Debug)]

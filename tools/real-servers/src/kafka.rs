@@ -12,10 +12,10 @@ use crate::error::ServerError;
 use crate::jars::Jars;
 use crate::process::{Server, file_error, free_ports, run};
 
-/// How long the broker may take to open its ports.
-const START_TIME_MAX: Duration = Duration::from_secs(60);
-/// How long one of Kafka's tools may take.
-const TOOL_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long the broker may take to open its ports: some seconds, minutes on a machine that does much else.
+const START_TIME_MAX: Duration = Duration::from_mins(3);
+/// How long one of Kafka's tools may take, for the same reason.
+const TOOL_TIME_MAX: Duration = Duration::from_mins(3);
 /// How often other ports are tried, should somebody take one before the broker does.
 const STARTS_MAX: usize = 3;
 /// Any id will do: each server is a cluster of its own.

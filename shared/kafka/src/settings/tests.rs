@@ -33,7 +33,7 @@ fn the_defaults_are_safe_ones() {
             batch_bytes: 16 * 1024,
             retries: 3,
             request_timeout: Duration::from_secs(30),
-            message_timeout: Duration::from_secs(120),
+            message_timeout: Duration::from_mins(2),
             event_bytes_max: 1_000_000,
         }
     );

@@ -7,6 +7,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use kafka::{
     Code, ErrorClass, MskIamTokens, Publish, PublishError, Token, TokenError, TokenSource,
 };
@@ -56,7 +58,7 @@ async fn refused(settings: &Settings, tokens: Arc<dyn TokenSource>) -> PublishEr
 
 /// Publishes with tokens that the broker has to refuse for this reason; it tells the client no more than MSK does.
 async fn refused_for(kafka: &Kafka, servers: &str, tokens: Arc<dyn TokenSource>, why: &str) {
-    let digest = digest_log(kafka).len();
+    let earlier = kafka.token_decisions().unwrap().len();
     let error = refused(&secured(kafka, servers), tokens).await;
     assert_eq!(error.code, Code::AuthenticationFailed);
     let text = error.to_string();
@@ -69,14 +71,10 @@ async fn refused_for(kafka: &Kafka, servers: &str, tokens: Arc<dyn TokenSource>,
     ] {
         assert!(text.contains(check), "{text}");
     }
-    let decisions = digest_log(kafka);
-    let of_now = &decisions[digest..];
+    let decisions = kafka.token_decisions().unwrap();
+    let of_now = &decisions[earlier..];
     let is_why = |line: &String| line.starts_with("refused") && line.ends_with(why);
     assert!(of_now.iter().any(is_why), "{of_now:?}");
-}
-
-fn digest_log(kafka: &Kafka) -> Vec<String> {
-    kafka.token_decisions().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,9 +150,6 @@ impl TokenSource for Edited {
     }
 }
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_for_another_host_is_refused() {
     let kafka = shared();
@@ -218,7 +213,7 @@ async fn a_broker_whose_certificate_nobody_signed_is_refused() {
     assert!(error.message.contains("KAFKA_CA_FILE"), "{error}");
 }
 
-/// Credentials that hold for some seconds, as those of a role do for some minutes, and fail when told so.
+/// Credentials that hold for some seconds, as those of a role do for some minutes or hours.
 #[derive(Debug)]
 struct ShortLived(Duration);
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use kafka::{Admin, KafkaProducer, NewTopic, OutgoingEvent, ReadRecord, Settings, TopicReader};
 use real_servers::{Kafka, KafkaOptions};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The broker that tests share which do not harm it; it ends with the last of them that holds it.
 fn shared() -> Arc<Kafka> {

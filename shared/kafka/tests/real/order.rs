@@ -1,6 +1,6 @@
 //! Order and gaps on a broker that checks sequence numbers, refuses what is too large, and dies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use kafka::{Code, ErrorClass, Outcome, Publish};
@@ -158,9 +158,8 @@ async fn relay(producer: &KafkaProducer, mut events: &[OutgoingEvent]) {
 }
 
 /// The values without their later occurrences.
-fn firsts(values: Vec<String>) -> Vec<String> {
-    let mut seen = HashMap::new();
-    let mut values = values;
-    values.retain(|value| seen.insert(value.clone(), ()).is_none());
+fn firsts(mut values: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    values.retain(|value| seen.insert(value.clone()));
     values
 }

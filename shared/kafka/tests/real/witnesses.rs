@@ -46,16 +46,16 @@ async fn keys_go_where_kafkas_own_producer_puts_them() {
         .collect();
     producer(&kafka).publish(&events, LIMIT).await.unwrap();
 
-    let mut placed = Vec::new();
+    let mut by_topic = Vec::new();
     for topic in ["keys.java", "keys.ours"] {
         let records = records(&kafka, topic).await.into_iter();
         let places: BTreeMap<_, _> = records.map(|one| (text(one.key), one.partition)).collect();
-        placed.push(places);
+        by_topic.push(places);
     }
-    assert_eq!(placed[0].len(), keys.len());
-    assert_eq!(placed[0], placed[1]);
+    assert_eq!(by_topic[0].len(), keys.len());
+    assert_eq!(by_topic[0], by_topic[1]);
     assert_eq!(
-        placed[1]
+        by_topic[1]
             .values()
             .collect::<std::collections::BTreeSet<_>>()
             .len(),
