@@ -24,10 +24,15 @@ QUICK_TESTS += $(notdir $(patsubst %/main.rs,%,$(wildcard $(QUICK_FOLDERS:%=%/te
 export CARGO_LAMBDA
 export SCHEMATHESIS
 
-.PHONY: help demo test check format lint deny unit prove kill fuzz bench load documents
+.PHONY: help demo test test-real check format lint deny unit prove kill fuzz bench load documents
+
+# What the tests against real servers need.
+REAL_NEEDS := java javac keytool mvn
+# The crates whose real-server tests and features are left out of an everyday build.
+REAL_FEATURES := kafka/msk-iam
 
 help: ## Says what there is to run.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 demo: ## Runs the main job on this machine: Kafka, functions, DynamoDB and SQS, and checks the books.
 	cargo build --locked -p tailrace $(FUNCTIONS:%=-p %)
@@ -35,6 +40,20 @@ demo: ## Runs the main job on this machine: Kafka, functions, DynamoDB and SQS, 
 
 test: check $(CARGO_LAMBDA) $(SCHEMATHESIS) ## Runs every test, installing what it needs below .tools and target.
 	cargo test --locked --workspace
+	@$(MAKE) --no-print-directory test-real
+
+# One call for the whole workspace here too: only what the feature changes is built a second time, beside the first.
+test-real: ## Runs the tests against real servers; they need Java 17, Maven and OpenSSL.
+	@missing=""; \
+	for program in $(REAL_NEEDS); do command -v $$program > /dev/null || missing="$$missing $$program"; done; \
+	pkg-config --exists openssl || missing="$$missing OpenSSL's headers (libssl-dev)"; \
+	if [ -z "$$missing" ]; then \
+	  cargo test --locked --workspace --features $(REAL_FEATURES) --test real; \
+	elif [ "$${CI:-}" = true ]; then \
+	  echo "The tests against real servers cannot run: this machine lacks$$missing."; exit 1; \
+	else \
+	  echo "The tests against real servers (test-real: Kafka clients over IAM and TLS, killed brokers) were not run: this machine lacks$$missing."; \
+	fi
 
 check: format lint deny unit ## The everyday check: format, lint, licences, unit, property and fault tests.
 

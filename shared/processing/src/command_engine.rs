@@ -172,10 +172,12 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
             let message = "its changes do not fit one transaction";
             return Err(refused("too_large", message));
         }
+        // Stamped after the load: what was committed before it was seen has an earlier stamp.
+        let stamp_ms = self.timer.now().as_ms();
         let packing = Packing {
             cache: &cache,
             now: run.now,
-            outbox_order: &format!("{:015}-{}-{attempt:02}", run.now.as_ms(), run.id),
+            outbox_order: &format!("{stamp_ms:015}-{}-{attempt:02}", run.id),
             isolate: false,
         };
         let transactor = Transactor {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use system_tests::{binaries, repository};
 
 /// Crates by their folders, with the crates of the workspace that they may know; `functions/*` is any function.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("shared/event-schema", &[]),
     ("shared/msk-event", &[]),
     ("shared/processing", &["event-schema", "msk-event"]),
@@ -17,12 +17,15 @@ const ARROWS: [(&str, &[&str]); 8] = [
         "shared/aws-adapters",
         &["event-schema", "msk-event", "processing"],
     ),
+    ("shared/kafka", &["kafka-token"]),
+    ("shared/kafka-token", &[]),
     (
         "shared/testkit",
         &["event-schema", "msk-event", "processing"],
     ),
     ("tools/local-platform", &[]),
     ("tools/esm-emulator", &[]),
+    ("tools/real-servers", &[]),
 ];
 
 /// What a function may know.
