@@ -1,7 +1,7 @@
 //! The engine's ports on AWS: the store on `DynamoDB`, dead letters on SQS, logs and metrics for `CloudWatch`,
 //! and the loop that runs a handler as a Lambda function.
 //!
-//! A function's `main.rs` needs [`run_decide`] alone, or [`run_http`] where it answers requests. Tools use
+//! A function's `main.rs` needs [`run_decide`] alone, [`run_http`] where it answers requests, or [`run_relay`]. Tools use
 //! [`DynamoStore`], [`tables`] and [`QueueMessage`] by themselves.
 //!
 //! It deliberately decides nothing: what a record does is the handler's business, what happens when a call
@@ -10,6 +10,7 @@
 mod call;
 mod dead_letters;
 mod http;
+mod relay;
 mod run;
 mod settings;
 mod store;
@@ -23,8 +24,9 @@ pub use dead_letters::{
     SqsDeadLetters,
 };
 pub use http::{HttpAnswer, HttpPorts, run_http};
+pub use relay::{NoPublisher, run_relay};
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
 pub use store::{DynamoStore, LOAD_ROUNDS_MAX};
-pub use telemetry::{HTTP_METRICS, METRICS};
+pub use telemetry::{HTTP_METRICS, METRICS, RELAY_METRICS};
 pub use timer::SystemTimer;

@@ -37,6 +37,9 @@ pub enum RunError {
     /// Something else logs already.
     #[error("logging could not be started")]
     Logging(#[from] tracing::subscriber::SetGlobalDefaultError),
+    /// The relay's publisher could not be made.
+    #[error("the publisher could not be made")]
+    Publisher(#[source] processing::Cause),
     /// Lambda's runtime ended.
     #[error("the Lambda runtime ended")]
     Runtime(#[source] lambda_runtime::Error),

@@ -24,7 +24,7 @@ use processing::{
 
 use crate::call::{CallError, Fault, fault};
 
-pub(crate) use attributes::{PARTITION, SORT};
+pub(crate) use attributes::{PARTITION, SORT, read_item};
 pub use reads::LOAD_ROUNDS_MAX;
 pub(crate) use writes::InvalidWriteError;
 

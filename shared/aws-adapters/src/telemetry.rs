@@ -6,6 +6,7 @@
 
 mod emf;
 mod lines;
+mod relay;
 mod request;
 mod subscriber;
 
@@ -14,6 +15,7 @@ use std::io;
 use event_schema::Timestamp;
 use processing::{Outcome, Processed};
 
+pub(crate) use relay::RelayReport;
 pub(crate) use request::RequestReport;
 pub(crate) use subscriber::init;
 
@@ -45,6 +47,18 @@ pub const HTTP_METRICS: [(&str, &str); 4] = [
     ("client_errors", "Count"),
     ("server_errors", "Count"),
     ("request_ms", "Milliseconds"),
+];
+
+/// The metrics of every invocation of the outbox relay, with their `CloudWatch` units; the dimension is
+/// `function`. `oldest_row_age_ms` is left out where no row was found that a stream had not just delivered.
+pub const RELAY_METRICS: [(&str, &str); 7] = [
+    ("rows", "Count"),
+    ("events_published", "Count"),
+    ("events_dead_lettered", "Count"),
+    ("rows_left", "Count"),
+    ("lanes_stopped", "Count"),
+    ("oldest_row_age_ms", "Milliseconds"),
+    ("batch_ms", "Milliseconds"),
 ];
 
 /// One batch as it is reported.

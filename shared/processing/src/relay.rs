@@ -44,7 +44,7 @@ pub trait Publisher: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`PublishError`] says how many of them, from the first on, are acknowledged. Of those behind, any number
-    /// may be on the topic too, but none whose predecessor is not: a gap would end up out of order.
+    /// may be on the topic too, but none whose predecessor of the same key is not: a gap would end up out of order.
     fn publish(
         &self,
         topic: &str,
