@@ -9,7 +9,7 @@ use kafka::{ErrorClass, KafkaProducer, OutgoingEvent, Publish, Settings};
 use processing::{Cause, OutboxEvent, PublishError, PublishFailure, Publisher};
 
 /// How long one call may take; the engine cuts it off earlier where its invocation ends.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+const CALL_LIMIT: Duration = Duration::from_mins(1);
 
 /// Publishes events by a producer.
 #[derive(Debug)]
