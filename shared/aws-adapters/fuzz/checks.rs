@@ -106,7 +106,7 @@ fn letter_of(text: &str) -> DeadLetter {
         event_type: lines().next(),
         schema_version: text.to_owned(),
         code_version: text.to_owned(),
-        trace_id: lines().last(),
+        trace_id: lines().next_back(),
         key_hash: lines().nth(1),
         cluster: text.to_owned(),
         position: lines().next().map(|topic| LetterPosition {
