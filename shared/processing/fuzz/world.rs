@@ -51,9 +51,9 @@ impl Item for Account {
     }
 }
 
-/// Applies a record of a user, if its word lets it: one more change, and one event.
-fn apply(fixed: bool, word: &str, user_id: String, work: &mut Work<'_>) -> Result<(), Rejection> {
-    match word {
+/// Applies a record of a user, if what it asks for lets it: one more change, and one event.
+fn apply(fixed: bool, asked: &str, user_id: String, work: &mut Work<'_>) -> Result<(), Rejection> {
+    match asked {
         "13" if !fixed => return Err(Rejection::permanent("unlucky", "not before the fix")),
         "99" => return Err(Rejection::permanent("never", "it is never applied")),
         "77" => return Err(Rejection::transient("busy", "it is not applied now")),

@@ -8,6 +8,7 @@ use msk_event::Position;
 use serde_json::{Value, json};
 
 use crate::mark::{body, state_key};
+use crate::record::sha256_hex;
 use crate::rejection::Refusal;
 use crate::store::{Change, Expect, ItemKey, Write};
 
@@ -62,10 +63,17 @@ impl ParkedRecord<'_> {
             offset,
         } = self.position;
         let timestamp = self.timestamp_ms.unwrap_or(-1);
+        // Last, so that it changes no order: a cluster's mirror has the same records at the same places.
+        let cluster: String = sha256_hex(self.cluster.as_bytes())
+            .chars()
+            .take(8)
+            .collect();
+        let place =
+            format!("{ROW_PREFIX}{topic}#{partition:010}#{offset:020}@{timestamp}#{cluster}");
         let rows = chunks.iter().enumerate().map(|(n, chunk)| Write {
             key: state_key(
                 parked_partition(self.function, self.ordering_key),
-                format!("{ROW_PREFIX}{topic}#{partition:010}#{offset:020}@{timestamp}#{n:03}"),
+                format!("{place}#{n:03}"),
             ),
             expect: Expect::Absent,
             change: Change::Put(body(json!({
@@ -157,7 +165,10 @@ mod tests {
             panic!("one row")
         };
         assert_eq!(row.key.partition, "f#key#k");
-        assert_eq!(row.key.sort, "row#t#0000000000#00000000000000000007@-1#000");
+        assert_eq!(
+            row.key.sort,
+            "row#t#0000000000#00000000000000000007@-1#2e7d2c03#000"
+        );
         assert_eq!(flag_key("f", "k").partition, "f#key#k");
     }
 

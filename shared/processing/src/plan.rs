@@ -416,6 +416,12 @@ impl<H: Decide> Planner<'_, H> {
             let refusal = Refusal::new("too_large_to_park", "it is too large to be parked");
             return Next::Settled(Fate::Unfinished(refusal));
         };
+        // Its mark may have another name than then: code that was changed since may read its id, or no longer.
+        match rows.first().map(|row| state.loaded(&row.key)) {
+            Some(None) => return Next::Wait,
+            Some(Some(true)) => return Next::Settled(Fate::Duplicate),
+            Some(Some(false)) | None => {}
+        }
         state.parked.insert(ordering_key.clone());
         let Ok(mark) = self.mark_put_aside(place, Mark::Parked, state) else {
             return Next::Wait;

@@ -113,6 +113,48 @@ async fn a_parked_record_is_kept_whole_however_large() {
     assert_eq!(read.value, large.value);
 }
 
+/// A mirror of a cluster has the same records at the same places.
+#[tokio::test]
+async fn a_record_of_another_cluster_parks_beside_the_one_at_its_place() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let record = poison(0, "1");
+    for (n, cluster) in ["first", "mirror"].into_iter().enumerate() {
+        let arn = format!("arn:aws:kafka:eu-central-1:111122223333:cluster/{cluster}/uuid");
+        let event = testkit::EventBuilder::new().cluster(arn).record(&record);
+        let (payload, invocation) = (
+            event.build(),
+            testkit::invocation(format!("r-{n}"), &bench.timer),
+        );
+        let processed = engine.process(&payload, &invocation).await.unwrap();
+        assert_eq!(outcomes(&processed), ["D", "P"][n]);
+    }
+    let rows = bench.store.table("state").into_iter();
+    let rows = rows.filter(|(key, _)| key.sort.starts_with("row#"));
+    assert_eq!(rows.count(), 2);
+}
+
+/// Code that was changed since knows a parked record by its position where it was known by its id, and the other
+/// way round: the same offset, once with an event that can be read and once without.
+#[tokio::test]
+async fn a_parked_record_that_is_read_otherwise_when_it_comes_again_waits_once() {
+    for (first, again) in [
+        (poison(1, "1"), charged(1, "b", "1", 5)),
+        (charged(1, "b", "1", 5), poison(1, "1")),
+    ] {
+        let bench = Bench::new();
+        let engine = bench.engine(Parking(charge));
+        let head = poison(0, "1");
+        let records = [head.clone(), first];
+        assert_eq!(outcomes(&bench.run(&engine, &records).await), "DP");
+        let items = bench.store.items().len();
+        let records = [head, again];
+        let processed = bench.run_as(&engine, "again", &records).await;
+        assert_eq!(outcomes(&processed), "UU");
+        assert_eq!(bench.store.items().len(), items);
+    }
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "it has the shape of a handler")]
 fn count_each(
     _: &Record<event_schema::events::UserActivityRecorded>,

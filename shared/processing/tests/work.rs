@@ -67,30 +67,33 @@ async fn run(
     (outcomes(&processed), code)
 }
 
+/// A query's partition, prefix, key to begin behind, and limit.
+type Asked = (&'static str, &'static str, Option<&'static str>, u32);
+
 /// What a closure saw in its last run.
 type Seen<T> = Arc<Mutex<Vec<T>>>;
 
 #[tokio::test]
 async fn a_query_finds_a_partition_by_prefix_from_a_key_on_up_to_a_number() {
-    let queries: [(&str, &str, Option<&str>, u32, &[&str]); 6] = [
-        ("a", "x-", None, 10, &["x-0", "x-1", "x-2", "x-3"]),
-        ("a", "", None, 10, &["x-0", "x-1", "x-2", "x-3", "y"]),
-        ("a", "x-", Some("x-1"), 10, &["x-2", "x-3"]),
-        ("a", "x-", Some("x-0"), 2, &["x-1", "x-2"]),
-        ("b", "x-", None, 10, &["x-4"]),
-        ("c", "x-", None, 10, &[]),
+    let queries: [(Asked, &[&str]); 6] = [
+        (("a", "x-", None, 10), &["x-0", "x-1", "x-2", "x-3"]),
+        (("a", "", None, 10), &["x-0", "x-1", "x-2", "x-3", "y"]),
+        (("a", "x-", Some("x-1"), 10), &["x-2", "x-3"]),
+        (("a", "x-", Some("x-0"), 2), &["x-1", "x-2"]),
+        (("b", "x-", None, 10), &["x-4"]),
+        (("c", "x-", None, 10), &[]),
     ];
-    for (list, prefix, after, limit, expected) in queries {
+    for ((list, prefix, after, limit), expected) in queries {
         let bench = Bench::new();
         let seen: Seen<Word> = Arc::default();
-        let sees = seen.clone();
+        let notes = seen.clone();
         let handler = move |record: &Record<_>, work: &mut Work<'_>| {
             // The second record sees what the first has put: the same words, and others.
             if record.position.offset == 0 {
                 work.put(&word("a", "x-0"));
                 return Ok(());
             }
-            *sees.lock().unwrap() = work.query(list, prefix, after, limit)?;
+            *notes.lock().unwrap() = work.query(list, prefix, after, limit)?;
             Ok(())
         };
         for each in ["x-1", "x-2", "x-3", "y"] {
@@ -136,7 +139,7 @@ async fn many_items_are_read_at_once_each_in_its_place() {
     for peeks in [false, true] {
         let bench = Bench::new();
         let seen: Seen<Option<Word>> = Arc::default();
-        let sees = seen.clone();
+        let notes = seen.clone();
         let (outcome, _) = run(&bench, move |_, work| {
             let keys = [("a", "x-2"), ("a", "none"), ("b", "x-4")];
             let found = if peeks {
@@ -144,7 +147,7 @@ async fn many_items_are_read_at_once_each_in_its_place() {
             } else {
                 work.get_many::<Word, _>(keys)?
             };
-            *sees.lock().unwrap() = found;
+            *notes.lock().unwrap() = found;
             Ok(())
         })
         .await;
@@ -193,11 +196,11 @@ async fn a_guard_holds_at_its_bound_and_not_below() {
 async fn new_ids_differ_and_are_the_same_when_decided_again() {
     let bench = Bench::new();
     let seen: Seen<String> = Arc::default();
-    let sees = seen.clone();
+    let notes = seen.clone();
     let (_, code) = run(&bench, move |_, work| {
         let ids: Vec<_> = (0..3).map(|_| work.unique_id()).collect();
         assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
-        let mut known = sees.lock().unwrap();
+        let mut known = notes.lock().unwrap();
         assert!(known.is_empty() || *known == ids);
         *known = ids;
         drop(known);

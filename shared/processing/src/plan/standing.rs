@@ -122,9 +122,14 @@ impl<'a> State<'a> {
             return Some(true);
         }
         let flag = flag_key(H::NAME, key);
-        let loaded = self.view.cache().items.get(&flag);
+        self.loaded(&flag)
+    }
+
+    /// Whether an item of the engine's own is there; `None` while that is not loaded.
+    pub(super) fn loaded(&mut self, key: &ItemKey) -> Option<bool> {
+        let loaded = self.view.cache().items.get(key);
         if loaded.is_none() {
-            self.pass.misses.keys.insert(flag);
+            self.pass.misses.keys.insert(key.clone());
         }
         loaded.map(Option::is_some)
     }
