@@ -58,7 +58,9 @@ pub struct FieldProblem {
 }
 
 impl Problem {
-    /// Creates one, in a box because it travels as an error; the code is stable, in `snake_case`, from a bounded set, and listed in the README.
+    /// Creates one, in a box because it travels as an error.
+    ///
+    /// The code is stable, in `snake_case`, from a bounded set, and listed in the README.
     pub(crate) fn new(
         code: &'static str,
         status: StatusCode,
