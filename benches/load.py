@@ -2,7 +2,8 @@
 
 Starts `tailrace dev` with free ports, sends orders at a fixed rate with oha, prints its report, and fails unless
 every order was accepted at the rate that was asked for. `make load` builds what it needs. It measures no AWS
-service; the embedded database and the load itself share the cores with the function.
+service; the embedded database and the load itself share the cores with the function. The stream of the outbox is
+switched off: the embedded database searches all of a stream at every write, which no table of AWS does.
 """
 
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Requests a second, how many of them, and how many at once.
@@ -47,13 +49,31 @@ def oha(url, requests, rate=None):
     return json.loads(done.stdout)
 
 
-def front_url(log, system):
-    """Waits until the system says where orders-api answers."""
+def without_stream(dynamodb):
+    """Switches off the stream of the outbox; the embedded database wants a signature and checks none."""
+    update = {"TableName": "outbox", "StreamSpecification": {"StreamEnabled": False}}
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": "DynamoDB_20120810.UpdateTable",
+        "x-amz-date": "20260101T000000Z",
+        "authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=0",
+    }
+    request = urllib.request.Request(dynamodb, json.dumps(update).encode(), headers)
+    with urllib.request.urlopen(request, timeout=START_SECONDS_MAX) as response:
+        table = json.load(response)["TableDescription"]
+    if table.get("StreamSpecification", {}).get("StreamEnabled"):
+        sys.exit("the stream of the outbox could not be switched off")
+
+
+def urls(log, system):
+    """Waits until the system says where orders-api and DynamoDB answer."""
     started = time.monotonic()
     while time.monotonic() - started < START_SECONDS_MAX:
-        found = re.search(r"orders-api +(http://\S+)", log.read_text(errors="replace"))
-        if found:
-            return found[1]
+        text = log.read_text(errors="replace")
+        found = [re.search(rf"{name} +(http://\S+)", text) for name in ("orders-api", "DynamoDB")]
+        if all(found):
+            return [one[1] for one in found]
         if system.poll() is not None:
             break
         time.sleep(0.05)
@@ -90,7 +110,8 @@ def main():
             command = [f"{profile}/tailrace", "dev", *ports]
             system = subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT)
         try:
-            url = front_url(log, system)
+            url, dynamodb = urls(log, system)
+            without_stream(dynamodb)
             oha(url, WARM_UP_REQUESTS)
             wrong = judged(oha(url, REQUESTS, RATE), RATE)
             print()

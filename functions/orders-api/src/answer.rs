@@ -9,18 +9,25 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tables::Order;
 
-/// A response, and the code by which it is logged and counted.
+/// A response, and what is logged of it.
 #[derive(Debug)]
 pub struct Answer {
     /// The response.
     pub response: Response<String>,
-    /// The code, from a bounded set.
+    /// What it is called in logs, from a bounded set; of what failed, the code of the cause.
     pub code: &'static str,
+    /// Why it failed, outermost first; no value of the request.
+    pub causes: Vec<String>,
 }
 
-impl From<Answer> for (Response<String>, &'static str) {
-    fn from(answer: Answer) -> Self {
-        (answer.response, answer.code)
+impl Answer {
+    /// An answer to what went well.
+    pub(crate) fn of(response: Response<String>, code: &'static str) -> Self {
+        Self {
+            response,
+            code,
+            causes: Vec::new(),
+        }
     }
 }
 
@@ -103,7 +110,7 @@ impl Accepted {
         if let Ok(location) = HeaderValue::try_from(self.location()) {
             response.headers_mut().insert(LOCATION, location);
         }
-        Answer { response, code }
+        Answer::of(response, code)
     }
 }
 

@@ -43,10 +43,7 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
     /// Answers a request. There is none that it has no answer for.
     pub async fn answer(&self, request: &Request<Vec<u8>>, invocation: &Invocation) -> Answer {
         let answered = self.route(request, invocation).await;
-        answered.unwrap_or_else(|problem| Answer {
-            code: problem.code(),
-            response: problem.into_response(&invocation.request_id),
-        })
+        answered.unwrap_or_else(|problem| problem.into_answer(&invocation.request_id))
     }
 
     async fn route(
@@ -60,10 +57,10 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
             (["orders"], _) => Err(method_not_allowed("POST")),
             (["orders", id], &Method::GET) if !id.is_empty() => self.show(id, invocation).await,
             (["orders", id], _) if !id.is_empty() => Err(method_not_allowed("GET")),
-            (["health"], &Method::GET) => Ok(Answer {
-                response: json(StatusCode::OK, &Health { status: "ok" }),
-                code: "healthy",
-            }),
+            (["health"], &Method::GET) => {
+                let response = json(StatusCode::OK, &Health { status: "ok" });
+                Ok(Answer::of(response, "healthy"))
+            }
             (["health"], _) => Err(method_not_allowed("GET")),
             _ => Err(Problem::new(
                 "not_found",
@@ -118,10 +115,8 @@ impl<S: Store, T: Timer> OrdersApi<S, T> {
         let order = found
             .map_err(|error| problem_of(&error))?
             .ok_or_else(missing)?;
-        Ok(Answer {
-            response: json(StatusCode::OK, &OrderView::of(order)),
-            code: "shown",
-        })
+        let response = json(StatusCode::OK, &OrderView::of(order));
+        Ok(Answer::of(response, "shown"))
     }
 }
 
@@ -238,16 +233,18 @@ fn problem_of(error: &CommandError) -> Box<Problem> {
             StatusCode::UNPROCESSABLE_ENTITY,
             "the idempotency-key made an order more than a day ago; a new order needs a new key",
         ),
-        CommandError::Unfinished(_) => Problem::new(
+        CommandError::Unfinished(refusal) => Problem::new(
             "unavailable",
             StatusCode::SERVICE_UNAVAILABLE,
             "it is not known whether it was done; with the same idempotency-key it is done once",
         )
-        .retry_after(RETRY_AFTER_SECONDS),
-        CommandError::Refused(_) => Problem::new(
+        .retry_after(RETRY_AFTER_SECONDS)
+        .caused_by(refusal),
+        CommandError::Refused(refusal) => Problem::new(
             "internal",
             StatusCode::INTERNAL_SERVER_ERROR,
             "it was not done, and the fault is not in the request",
-        ),
+        )
+        .caused_by(refusal),
     }
 }

@@ -4,8 +4,11 @@
 
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use processing::Refusal;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::answer::Answer;
 
 /// The most field problems of one answer.
 pub const FIELD_PROBLEMS_MAX: usize = 100;
@@ -36,8 +39,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default, length(max = FIELD_PROBLEMS_MAX))]
     pub errors: Vec<FieldProblem>,
+    /// What it is called in logs.
     #[serde(skip)]
-    code_word: &'static str,
+    logged: (&'static str, Vec<String>),
     #[serde(skip)]
     header: Option<(HeaderName, HeaderValue)>,
 }
@@ -54,7 +58,9 @@ pub struct FieldProblem {
 }
 
 impl Problem {
-    /// Creates one, in a box because it travels as an error; the code is stable, in `snake_case`, from a bounded set, and listed in the README.
+    /// Creates one, in a box because it travels as an error.
+    ///
+    /// The code is stable, in `snake_case`, from a bounded set, and listed in the README.
     pub(crate) fn new(
         code: &'static str,
         status: StatusCode,
@@ -68,7 +74,7 @@ impl Problem {
             detail: detail.into(),
             instance: None,
             errors: Vec::new(),
-            code_word: code,
+            logged: (code, Vec::new()),
             header: None,
         })
     }
@@ -91,13 +97,14 @@ impl Problem {
         self
     }
 
-    /// The code.
-    pub(crate) fn code(&self) -> &'static str {
-        self.code_word
+    /// Adds what is logged of it and not told to the client.
+    pub(crate) fn caused_by(mut self: Box<Self>, refusal: &Refusal) -> Box<Self> {
+        self.logged = (refusal.code, refusal.chain.clone());
+        self
     }
 
     /// Writes the response; a request id that is a UUID names the occurrence.
-    pub(crate) fn into_response(mut self: Box<Self>, request_id: &str) -> Response<String> {
+    pub(crate) fn into_answer(mut self: Box<Self>, request_id: &str) -> Answer {
         self.instance = is_uuid(request_id).then(|| format!("urn:uuid:{request_id}"));
         // Texts and a number always can be written.
         let body = serde_json::to_string(&self).unwrap_or_default();
@@ -106,7 +113,12 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.extend(self.header);
-        response
+        let (code, causes) = self.logged;
+        Answer {
+            response,
+            code,
+            causes,
+        }
     }
 }
 
@@ -127,7 +139,7 @@ mod tests {
         let id = "8f2d0c9e-1d1f-4b8e-9a57-0f6f0f6f0f6f";
         let body = |id| {
             let problem = Problem::new("not_found", StatusCode::NOT_FOUND, "no such path");
-            problem.into_response(id).into_body()
+            problem.into_answer(id).response.into_body()
         };
         assert!(body(id).contains(&format!("\"instance\":\"urn:uuid:{id}\"")));
         assert!(!body("request").contains("instance"));

@@ -44,7 +44,8 @@ impl Shop {
         request: Request<Vec<u8>>,
     ) -> (Response<String>, &'static str) {
         let invocation = invocation(request_id, &self.timer);
-        self.api.answer(&request, &invocation).await.into()
+        let answer = self.api.answer(&request, &invocation).await;
+        (answer.response, answer.code)
     }
 
     async fn post(
@@ -426,4 +427,24 @@ async fn after_an_answer_that_was_lost_the_key_finds_the_order() {
     let id = body(&again)["order_id"].as_str().unwrap().to_owned();
     assert!(shop.store.item("orders", &id, "-").is_some());
     assert_eq!(shop.outgoing().len(), 1);
+}
+
+#[tokio::test]
+async fn what_failed_is_logged_with_its_cause_which_the_client_is_not_told() {
+    let shop = Shop::with(&FaultPlan::during(1..=1_000, Fault::Throttled));
+    let request = Request::get("/orders/o-1").body(Vec::new()).unwrap();
+    let invocation = invocation("r-1", &shop.timer);
+    let answer = shop.api.answer(&request, &invocation).await;
+    assert_eq!(answer.code, "store_throttled");
+    assert!(answer.causes.concat().contains("throttled"));
+    assert!(!answer.response.body().contains("throttled"));
+
+    let shop = Shop::new();
+    shop.store
+        .seed(item_key("orders", "o-1", "-"), &json!({ "order_id": 7 }));
+    let (response, code) = shop
+        .send("r-1", Request::get("/orders/o-1").body(Vec::new()).unwrap())
+        .await;
+    assert_eq!((response.status().as_u16(), code), (500, "item_unreadable"));
+    assert!(!response.body().contains("item_unreadable"));
 }

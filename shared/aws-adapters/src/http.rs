@@ -37,8 +37,16 @@ pub struct HttpPorts {
     pub deadline_margin: Duration,
 }
 
-/// A response, and what it is called in logs and metrics: a word of a bounded set.
-pub type HttpAnswer = (Response<String>, &'static str);
+/// A response, and what is logged of it.
+#[derive(Debug)]
+pub struct HttpAnswer {
+    /// The response.
+    pub response: Response<String>,
+    /// What it is called in logs: a word of a bounded set.
+    pub code: &'static str,
+    /// Why a request could not be answered, outermost first; never a value of the request.
+    pub causes: Vec<String>,
+}
 
 /// Runs a handler of HTTP requests as a Lambda function, until Lambda ends the process.
 ///
@@ -117,7 +125,7 @@ impl Front<'_> {
             request_id: context.request_id,
             deadline: deadline(context.deadline, SystemTimer.now()),
         };
-        let (method, stage, (response, code)) = match read(payload.get())? {
+        let (method, stage, answer) = match read(payload.get())? {
             None => {
                 let answer = plain(StatusCode::BAD_REQUEST, "malformed_request");
                 ("unknown".to_owned(), None, answer)
@@ -137,13 +145,14 @@ impl Front<'_> {
             function: self.function,
             namespace: self.namespace,
             method: &method,
-            status: response.status().as_u16(),
-            code,
+            status: answer.response.status().as_u16(),
+            code: answer.code,
+            causes: &answer.causes,
             request_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             now_ms: SystemTimer.now().as_ms(),
         };
         report.publish();
-        Ok(written(response, stage.as_deref()))
+        Ok(written(answer.response, stage.as_deref()))
     }
 }
 
@@ -209,7 +218,11 @@ fn plain(status: StatusCode, code: &'static str) -> HttpAnswer {
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
-    (response, code)
+    HttpAnswer {
+        response,
+        code,
+        causes: Vec::new(),
+    }
 }
 
 #[cfg(test)]

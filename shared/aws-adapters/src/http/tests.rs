@@ -26,7 +26,11 @@ fn echo<'h>(request: Request<Vec<u8>>, invocation: Invocation) -> BoxFuture<'h, 
             "body": body, "request_id": invocation.request_id });
         let response = Response::builder().status(202);
         let response = response.header("location", "/orders/1");
-        (response.body(seen.to_string()).unwrap(), "echoed")
+        HttpAnswer {
+            response: response.body(seen.to_string()).unwrap(),
+            code: "echoed",
+            causes: Vec::new(),
+        }
     })
 }
 

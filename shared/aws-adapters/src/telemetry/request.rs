@@ -19,6 +19,8 @@ pub(crate) struct RequestReport<'a> {
     pub(crate) status: u16,
     /// What the handler calls it, from a bounded set.
     pub(crate) code: &'static str,
+    /// Why it could not be answered, outermost first.
+    pub(crate) causes: &'a [String],
     pub(crate) request_ms: u64,
     pub(crate) now_ms: i64,
 }
@@ -37,7 +39,12 @@ impl RequestReport<'_> {
         if status >= 500 {
             warn!(
                 handler = function,
-                method, status, code, request_ms, "a request could not be answered"
+                method,
+                status,
+                code,
+                causes = self.causes.join(": "),
+                request_ms,
+                "a request could not be answered"
             );
         } else {
             info!(
@@ -79,6 +86,7 @@ mod tests {
                 method: "POST",
                 status,
                 code: "c",
+                causes: &[],
                 request_ms: 7,
                 now_ms: 1,
             };

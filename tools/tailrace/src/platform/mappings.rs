@@ -139,8 +139,11 @@ impl Mappings {
         &self.views
     }
 
-    /// Waits until a mapping ends although nobody stopped it.
+    /// Waits until a mapping ends although nobody stopped it; functions that read no events have none to end.
     pub(crate) async fn ended(&mut self) -> MappingEnded {
+        if self.views.is_empty() {
+            std::future::pending::<()>().await;
+        }
         match self.running.join_next().await {
             Some(Ok((group, Err(source)))) => MappingEnded::Failed { group, source },
             Some(Ok((group, Ok(_)))) => MappingEnded::Early { group },
@@ -192,6 +195,18 @@ mod tests {
     use event_schema::catalogue::FUNCTIONS;
 
     use super::*;
+
+    #[test]
+    fn without_mappings_none_ends() {
+        let mut mappings = Mappings {
+            views: Vec::new(),
+            running: JoinSet::new(),
+            stop: watch::Sender::new(false),
+        };
+        let mut ended = std::pin::pin!(mappings.ended());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(ended.as_mut().poll(&mut context).is_pending());
+    }
 
     #[test]
     fn the_mapping_of_every_subscription_is_valid_and_reports_items() {
