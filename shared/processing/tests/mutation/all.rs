@@ -14,5 +14,7 @@ mod order;
 mod park_and_fence;
 #[path = "../redrive.rs"]
 mod redrive;
+#[path = "../relay.rs"]
+mod relay;
 #[path = "../work.rs"]
 mod work;
