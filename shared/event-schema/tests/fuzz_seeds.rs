@@ -1,7 +1,7 @@
 //! Every kept input of the fuzz target `envelope`: what fuzzing found stays found, without nightly Rust.
 
 #![allow(
-    clippy::expect_used,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
 )]

@@ -3,6 +3,7 @@
 //! A pass is pure. When something was not loaded, its result is thrown away; the engine loads what was
 //! missed and makes another pass.
 
+mod marking;
 mod standing;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,12 +14,12 @@ use event_schema::Timestamp;
 use self::standing::{MarkPlace, Standing, State};
 use crate::batch::{Content, Entry, Fate, Skip};
 use crate::decide::{Decide, OnPoison};
-use crate::mark::{Fence, Mark, Marker, position_marker};
+use crate::mark::{Fence, Mark, position_marker};
 use crate::pack::fits_a_transaction;
 use crate::park::{ParkedRecord, flag_key};
 use crate::record::Record;
 use crate::rejection::{Class, Refusal, Rejection};
-use crate::store::{Change, Expect, ItemKey, Write};
+use crate::store::{ItemKey, Write};
 use crate::view::{Cache, Effects, Misses, View};
 use crate::work::Work;
 
@@ -462,52 +463,6 @@ impl<H: Decide> Planner<'_, H> {
             same_event: place.mark.as_ref().map(|mark| mark.key.clone()),
         }
     }
-
-    /// The mark of a record that is put aside: below a fence nothing else tells it from one that was applied,
-    /// and only what was put aside may be put back.
-    fn mark_put_aside(
-        &self,
-        place: &Place<'_, H::Event>,
-        mark: Mark,
-        state: &mut State<'_>,
-    ) -> Result<Option<Write>, NotLoaded> {
-        let entry = place.entry;
-        let (Some(_), Some(position)) = (&place.fence, &entry.position) else {
-            return Ok(self.mark(place, mark));
-        };
-        let key = position_marker(H::NAME, self.cluster, position, entry.timestamp_ms);
-        let expect = match state.view.cache().items.get(&key) {
-            None => {
-                state.pass.misses.keys.insert(key);
-                return Err(NotLoaded);
-            }
-            Some(None) => Expect::Absent,
-            // Of a record without a timestamp that lay there before the topic was made again.
-            Some(Some(marker)) => Expect::Version(marker.version),
-        };
-        state.seen.insert(key.clone(), entry.payload_sha256.clone());
-        Ok(self.mark_at(&MarkPlace { key, expect }, entry, mark))
-    }
-
-    fn mark(&self, place: &Place<'_, H::Event>, mark: Mark) -> Option<Write> {
-        self.mark_at(place.mark.as_ref()?, place.entry, mark)
-    }
-
-    fn mark_at(&self, place: &MarkPlace, entry: &Entry<H::Event>, mark: Mark) -> Option<Write> {
-        let position = entry.position.as_ref()?;
-        let marker = Marker {
-            mark,
-            payload_sha256: &entry.payload_sha256,
-            position,
-            at: self.now,
-            kept_seconds: self.marks_kept_seconds,
-        };
-        Some(Write {
-            key: place.key.clone(),
-            expect: place.expect,
-            change: Change::Put(marker.body()),
-        })
-    }
 }
 
 /// A refusal with the checks of what it rests on, without them where they alone fill a transaction: a record
@@ -522,9 +477,6 @@ fn committable(planned: Planned) -> Planned {
     };
     Planned { effects, ..planned }
 }
-
-/// A mark that is to be written was not loaded.
-struct NotLoaded;
 
 /// A fresh record with the names of its marks.
 struct Place<'a, E> {

@@ -2,6 +2,11 @@
 //!
 //! It is built by `make mutants` alone, and has no test of its own.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each of them brings what the tests share"
+)]
+
 #[path = "../decide.rs"]
 mod decide;
 #[path = "../deliver.rs"]
@@ -14,5 +19,7 @@ mod order;
 mod park_and_fence;
 #[path = "../redrive.rs"]
 mod redrive;
+#[path = "../relay.rs"]
+mod relay;
 #[path = "../work.rs"]
 mod work;

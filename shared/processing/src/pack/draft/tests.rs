@@ -326,3 +326,26 @@ fn a_draft_of_letters_alone_has_no_changes() {
     draft.push(nothing());
     assert!(draft.has_changes());
 }
+
+#[test]
+fn a_flag_counts_the_records_that_it_parks() {
+    let mut draft = Draft::default();
+    for row in ["r-0", "r-1", "r-2"] {
+        let parking = Parking {
+            flag: key("state", "flag"),
+            rows: vec![put(row)],
+        };
+        draft.push(Planned {
+            parking: Some(parking),
+            ..nothing()
+        });
+    }
+    let writes = writes_of(&draft);
+    let flag = writes.iter().find(|write| write.key.partition == "flag");
+    let three = Addition {
+        field: FLAG_COUNT.to_owned(),
+        amount: Decimal::from(3),
+        at_least: None,
+    };
+    assert_eq!(flag.unwrap().change, Change::Add(vec![three]));
+}
