@@ -8,7 +8,7 @@ use serde_json::Value;
 use system_tests::{binaries, repository};
 
 /// Crates by their folders, with the crates of the workspace that they may know; `functions/*` is any function.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("shared/event-schema", &[]),
     ("shared/msk-event", &[]),
     ("shared/processing", &["event-schema", "msk-event"]),
@@ -17,8 +17,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
         "shared/aws-adapters",
         &["event-schema", "msk-event", "processing"],
     ),
-    ("shared/kafka", &["kafka-token"]),
-    ("shared/kafka-token", &[]),
+    ("shared/kafka", &[]),
     (
         "shared/testkit",
         &["event-schema", "msk-event", "processing"],
@@ -29,7 +28,13 @@ const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// What a function may know.
-const OF_FUNCTIONS: [&str; 4] = ["aws-adapters", "event-schema", "processing", "tables"];
+const OF_FUNCTIONS: [&str; 5] = [
+    "aws-adapters",
+    "event-schema",
+    "kafka",
+    "processing",
+    "tables",
+];
 
 /// What stands above everything and may know all of it.
 const TOPMOST: [&str; 3] = ["benches", "tests", "tools/tailrace"];
