@@ -160,6 +160,18 @@ impl System {
         }
     }
 
+    /// Returns `DynamoDB`'s endpoint.
+    #[must_use]
+    pub fn dynamodb_endpoint(&self) -> String {
+        self.dynamodb.endpoint()
+    }
+
+    /// Returns the physical name of a table.
+    #[must_use]
+    pub fn table(&self, name: &str) -> String {
+        format!("{TABLE_PREFIX}{name}")
+    }
+
     /// Returns a store over the tables.
     #[must_use]
     pub fn store(&self) -> DynamoStore {
