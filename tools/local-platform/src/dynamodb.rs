@@ -1,11 +1,12 @@
 //! Embedded `DynamoDB`: the dynoxide engine behind `DynamoDB`'s own HTTP protocol.
 //!
 //! Conditional writes, transactions with the old item in the cancellation reason, `ClientRequestToken`,
-//! batches, indexes, time to live and streams behave as in AWS. Known limits: a table with a stream makes
-//! every write of the database cost as much as all its stream records, so only the outbox table should have
-//! one; transactions never meet `TransactionConflict`, since writes run one after another.
+//! batches, indexes, time to live and streams behave as in AWS; a stream has one shard and keeps a day. A known
+//! limit: transactions never meet `TransactionConflict`, since writes run one after another.
 //!
 //! It creates no tables: their owner does, through the protocol.
+
+mod storage;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,19 +17,12 @@ use dynoxide::Database;
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
+pub use storage::{STREAM_RECORD_SECONDS, Storage};
+
 use crate::serving::{self, Serving, Stop, StopSignal};
 
 /// How often items past their time to live are deleted; AWS promises days, here it is soon.
 const TTL_SWEEP_INTERVAL_SECONDS: u64 = 2;
-
-/// Where the tables are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Storage {
-    /// In this process; gone when the server stops.
-    Memory,
-    /// In one `SQLite` file, created when missing and read again by the next start.
-    File(PathBuf),
-}
 
 /// Why `DynamoDB` could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +49,13 @@ pub enum DynamoDbError {
         #[source]
         source: Box<dynoxide::DynoxideError>,
     },
+    /// The streams could not be given their index and their trimming.
+    #[error("cannot prepare the streams of the DynamoDB storage")]
+    Streams {
+        /// What the database said.
+        #[source]
+        source: rusqlite::Error,
+    },
 }
 
 /// A running `DynamoDB`; dropping it stops it.
@@ -69,7 +70,7 @@ impl LocalDynamoDb {
     /// # Errors
     /// [`DynamoDbError`] when the port is taken or the storage cannot be opened.
     pub async fn start(port: u16, storage: Storage) -> Result<Self, DynamoDbError> {
-        let database = open(storage)?;
+        let database = storage::open(storage)?;
         let (listener, address) = serving::bind(port)
             .await
             .map_err(|source| DynamoDbError::Bind { port, source })?;
@@ -105,19 +106,6 @@ impl LocalDynamoDb {
     pub async fn shutdown(self) {
         self.serving.shutdown().await;
     }
-}
-
-fn open(storage: Storage) -> Result<Database, DynamoDbError> {
-    let opened = match storage {
-        Storage::Memory => Database::memory(),
-        Storage::File(path) => match path.to_str() {
-            Some(text) => Database::new(text),
-            None => return Err(DynamoDbError::Path { path }),
-        },
-    };
-    opened.map_err(|source| DynamoDbError::Open {
-        source: Box::new(source),
-    })
 }
 
 /// Deletes expired items until the server stops; a failed sweep is left to the next one.

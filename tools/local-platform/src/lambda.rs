@@ -114,7 +114,7 @@ pub struct LocalLambda {
 
 /// Invokes one function for as long as the local Lambda runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Invoker {
+pub struct Invoker {
     pool: Arc<Pool>,
 }
 
@@ -212,8 +212,11 @@ impl LocalLambda {
         pool_of(&self.pools, name)?.invoke(request).await
     }
 
-    /// Returns what invokes one function, for a server of its own in front of it.
-    pub(crate) fn invoker(&self, name: &str) -> Result<Invoker, InvokeError> {
+    /// Returns what invokes one function, for whatever stands in front of it or triggers it.
+    ///
+    /// # Errors
+    /// [`InvokeError::UnknownFunction`].
+    pub fn invoker(&self, name: &str) -> Result<Invoker, InvokeError> {
         let pool = Arc::clone(pool_of(&self.pools, name)?);
         Ok(Invoker { pool })
     }

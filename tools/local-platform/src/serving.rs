@@ -44,7 +44,8 @@ impl Stop {
         StopSignal(self.0.subscribe())
     }
 
-    fn raise(&self) {
+    /// Raises the signal.
+    pub(crate) fn raise(&self) {
         self.0.send_replace(true);
     }
 }
