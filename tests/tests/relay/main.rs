@@ -87,7 +87,11 @@ async fn each_event_comes_onto_its_topic_in_order_whenever_the_relay_is_killed()
     // What a killed process left over is swept with nobody in its way.
     let deadline = Instant::now() + LIMIT;
     while outbox.rows_left().await > 0 {
-        assert!(Instant::now() < deadline, "rows are left over: {:?}", schedule.metrics());
+        assert!(
+            Instant::now() < deadline,
+            "rows are left over: {:?}",
+            schedule.metrics()
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     stream.shutdown(LIMIT).await;
@@ -104,7 +108,10 @@ async fn each_event_comes_onto_its_topic_in_order_whenever_the_relay_is_killed()
     );
     assert_eq!(differences(&written, &published), [""; 0]);
     assert!(letters.is_empty(), "{letters:?}");
-    assert!(in_flight >= KILLS_IN_FLIGHT_MIN, "only {in_flight} kills hit a relay at work");
+    assert!(
+        in_flight >= KILLS_IN_FLIGHT_MIN,
+        "only {in_flight} kills hit a relay at work"
+    );
 }
 
 async fn start_lambda(system: &System, kafka: &LocalKafka) -> Arc<LocalLambda> {
@@ -141,7 +148,12 @@ fn faults(seed: u64) -> StreamFaults {
 
 /// Kills processes for as long as it is polled, at the pace of what they get done.
 async fn kill(lambda: &LocalLambda, mut random: Random, kills: &mut BTreeMap<String, u64>) {
-    let answered = || lambda.stats().get(FUNCTION).map_or(0, |stats| stats.invocations);
+    let answered = || {
+        lambda
+            .stats()
+            .get(FUNCTION)
+            .map_or(0, |stats| stats.invocations)
+    };
     loop {
         let next = answered() + 1 + random.below(4);
         while answered() < next {
@@ -177,7 +189,9 @@ fn differences(written: &[Event], published: &[(String, ReadRecord)]) -> Vec<Str
     let mut next_of_key: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (topic, record) in published {
         let header = record.headers.iter().find(|(name, _)| name == "event_id");
-        let id = header.and_then(|(_, value)| value.clone()).unwrap_or_default();
+        let id = header
+            .and_then(|(_, value)| value.clone())
+            .unwrap_or_default();
         let id = String::from_utf8(id).unwrap();
         let Some(event) = known.get(&*id) else {
             problems.push(format!("{id:?} was never written"));
@@ -193,8 +207,12 @@ fn differences(written: &[Event], published: &[(String, ReadRecord)]) -> Vec<Str
         }
         let next = next_of_key.entry((event.topic, &event.key)).or_default();
         if event.number != *next {
-            let Event { topic, key, number, .. } = event;
-            problems.push(format!("{topic}, {key}: {number} appears where {next} is due"));
+            let Event {
+                topic, key, number, ..
+            } = event;
+            problems.push(format!(
+                "{topic}, {key}: {number} appears where {next} is due"
+            ));
         }
         *next = event.number + 1;
     }
