@@ -18,6 +18,14 @@ use crate::settings::{Security, Settings};
 /// The longest pause before a broker is tried again, in milliseconds: a refusal is then seen within it.
 const RECONNECT_BACKOFF_MS_MAX: u32 = 1_000;
 
+/// What the library says of a connection that was lost while it was secured, as when a broker restarts: it gives
+/// the code of a refusal, and only its text tells that nobody refused anything.
+const LOST_CONNECTION: [&str; 3] = [
+    "Local: Broker transport failure",
+    "Local: Timed out",
+    "handshake failed: Disconnected",
+];
+
 /// A refusal that waiting does not heal.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessProblem {
@@ -64,7 +72,8 @@ impl Health {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         let code = code_of(&error);
-        if let Code::AuthenticationFailed | Code::TlsFailed = code {
+        let is_lost = LOST_CONNECTION.iter().any(|lost| reason.contains(lost));
+        if let (Code::AuthenticationFailed | Code::TlsFailed, false) = (code, is_lost) {
             let reason = reason.to_owned();
             self.access.send_replace(Some(AccessProblem {
                 code,
@@ -195,4 +204,35 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, String> {
     Err(format!(
         "IAM tokens for {region} need the feature `msk-iam`, which this binary was built without"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    fn after(reason: &str) -> Option<AccessProblem> {
+        let health = Health::new();
+        health.note(KafkaError::Global(RDKafkaErrorCode::Authentication), reason);
+        assert_eq!(health.last_error().as_deref(), Some(reason));
+        health.access_problem()
+    }
+
+    #[test]
+    fn a_refusal_is_a_problem_of_access() {
+        let problem =
+            after("SASL authentication error: Access denied (after 9ms in state AUTH_REQ)");
+        assert_eq!(
+            problem.map(|problem| problem.code),
+            Some(Code::AuthenticationFailed)
+        );
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_while_it_authenticates_is_no_refusal() {
+        let reason = "SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: \
+                      broker's supported mechanisms: (n/a) (after 0ms in state DOWN)";
+        assert!(after(reason).is_none());
+    }
 }
