@@ -1,7 +1,7 @@
 //! Lambda's event source mapping of a `DynamoDB` stream: reads the stream of one table and invokes one function
 //! with the items that were inserted.
 //!
-//! It keeps the rules of "Using AWS Lambda with Amazon DynamoDB" of the AWS Lambda guide: each shard in order, one
+//! It keeps the rules of "Using AWS Lambda with Amazon `DynamoDB`" of the AWS Lambda guide: each shard in order, one
 //! batch at a time, parents before children; a function error or a timeout brings the whole batch again, a
 //! partial batch response all from the lowest sequence number on. Left out on purpose: bisecting, the age of
 //! records, several batches of one shard at a time, tumbling windows, filters other than `{"eventName":["INSERT"]}`

@@ -126,7 +126,7 @@ async fn tell(
     books::seed(platform.resources(), &plan.products).await?;
     let first_sent = Instant::now();
     let sent = send(plan, platform, screen).await?;
-    let waited = waiting::until_idle(platform.mappings(), sent.len(), screen).await;
+    let waited = waiting::until_idle(platform, sent.len(), screen).await;
     waited.map_err(|source| DemoError::Wait {
         log: args.log.clone(),
         source: Box::new(source),

@@ -95,6 +95,20 @@ fn banner(platform: &Platform) -> String {
             &format!("partitions, group {}", view.group),
         ]);
     }
+    for stream in &platform.triggers().streams {
+        let from = format!("stream of {}", stream.table);
+        mappings.row([from.as_str(), "→", stream.function, "", "inserted items"]);
+    }
+    for schedule in &platform.triggers().schedules {
+        let seconds = schedule.seconds.to_string();
+        mappings.row([
+            "schedule",
+            "→",
+            schedule.function,
+            seconds.as_str(),
+            "s between invocations",
+        ]);
+    }
     format!(
         "Tailrace is up. Ctrl-C stops it.\n\n{}\n\n{}\n\nTo try it out, from another terminal:\n\n{}\n",
         servers.lay_out(),

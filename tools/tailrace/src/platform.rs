@@ -8,6 +8,7 @@ mod mappings;
 mod resources;
 mod servers;
 mod topics;
+mod triggers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use mappings::{MappingSetupError, Mappings};
 use resources::ResourcesError;
 use servers::{Servers, ServersError};
 use topics::TopicsError;
+use triggers::{Triggers, TriggersError};
 
 /// Seconds that one invocation may take.
 const FUNCTION_SECONDS_MAX: u64 = 30;
@@ -83,12 +85,15 @@ pub(crate) enum PlatformError {
     },
     #[error("the event source mappings could not be made")]
     Mappings(#[from] MappingSetupError),
+    #[error("a stream or a schedule could not be set up")]
+    Triggers(#[from] TriggersError),
 }
 
 /// The running system; to be shut down, so that functions end and a file of tables is complete.
 #[derive(Debug)]
 pub(crate) struct Platform {
     mappings: Mappings,
+    triggers: Triggers,
     fronts: Vec<(&'static FunctionSpec, HttpFront)>,
     lambda: LocalLambda,
     resources: Resources,
@@ -131,8 +136,16 @@ impl Platform {
             faults: &settings.faults,
         };
         let mappings = Mappings::start(&settings.functions, &surroundings)?;
+        let surroundings = triggers::Surroundings {
+            dynamodb: &endpoints.dynamodb,
+            table_prefix: &settings.table_prefix,
+            lambda: &lambda,
+            faults: &settings.faults,
+        };
+        let triggers = Triggers::start(&settings.functions, &surroundings).await?;
         Ok(Self {
             mappings,
+            triggers,
             fronts,
             lambda,
             resources,
@@ -165,6 +178,11 @@ impl Platform {
         self.mappings.views()
     }
 
+    /// Returns what else starts functions, for looking and waiting only.
+    pub(crate) fn triggers(&self) -> &Triggers {
+        &self.triggers
+    }
+
     /// Waits until a mapping ends although nobody stopped it.
     pub(crate) async fn mapping_ended(&mut self) -> MappingEnded {
         self.mappings.ended().await
@@ -177,6 +195,7 @@ impl Platform {
             front.shutdown().await;
         }
         self.mappings.shutdown(in_flight).await;
+        self.triggers.shutdown(in_flight).await;
         self.lambda.shutdown().await;
         self.servers.shutdown().await;
     }

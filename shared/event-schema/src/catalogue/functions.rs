@@ -13,6 +13,11 @@ pub struct FunctionSpec {
     pub reads: &'static [&'static EventSpec],
     /// The requests it answers, behind an HTTP API or a function URL.
     pub http: &'static [HttpRoute],
+    /// The tables whose streams trigger it, by their names in every deployment: with the new images of the items
+    /// that were inserted, one mapping each.
+    pub streams: &'static [&'static str],
+    /// The seconds between the invocations of a schedule; none without one.
+    pub schedule_seconds: Option<u32>,
     /// The event types it publishes, through the outbox.
     pub publishes: &'static [&'static EventSpec],
     /// How it recognises a record that it has already finished.
@@ -66,6 +71,8 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
         name: "order-created",
         reads: &[events::OrderCreated::SPEC],
         http: &[],
+        streams: &[],
+        schedule_seconds: None,
         publishes: &[
             events::NotificationRequested::SPEC,
             events::OrderStatusChanged::SPEC,
@@ -108,6 +115,8 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
                 path: "/health",
             },
         ],
+        streams: &[],
+        schedule_seconds: None,
         publishes: &[events::OrderCreated::SPEC],
         dedup: Deduplication::IdempotencyKey,
         tables: &[
@@ -124,6 +133,19 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
                 access: Access::ReadWrite,
             },
         ],
+    },
+    FunctionSpec {
+        name: "outbox-relay",
+        reads: &[],
+        http: &[],
+        streams: &["outbox"],
+        schedule_seconds: Some(60),
+        publishes: super::EVENTS,
+        dedup: Deduplication::EventId,
+        tables: &[TableUse {
+            table: "outbox",
+            access: Access::ReadWrite,
+        }],
     },
 ];
 

@@ -150,6 +150,8 @@ fn ranking() -> FunctionSpec {
             events::ConcertSoldOut::SPEC,
         ],
         http: &[],
+        streams: &[],
+        schedule_seconds: None,
         publishes: &[],
         dedup: Deduplication::EventId,
         tables: &[],
@@ -160,12 +162,24 @@ fn ranking() -> FunctionSpec {
 fn a_function_reads_only_events_of_the_catalogue_and_publishes_through_the_outbox() {
     for function in FUNCTIONS {
         assert!(is_kebab(function.name));
-        assert_ne!(
-            function.reads.is_empty(),
-            function.http.is_empty(),
-            "{} reads events or answers requests",
+        let is_scheduled = function.schedule_seconds.is_some();
+        let kinds = [
+            !function.reads.is_empty(),
+            !function.http.is_empty(),
+            !function.streams.is_empty() || is_scheduled,
+        ];
+        assert_eq!(
+            kinds.into_iter().filter(|has| *has).count(),
+            1,
+            "{} reads events, answers requests, or follows tables and a schedule",
             function.name
         );
+        assert!(is_unique(function.streams.iter()));
+        for stream in function.streams {
+            let mut tables = function.tables.iter();
+            assert!(tables.any(|one| one.table == *stream), "{stream}");
+        }
+        assert_ne!(function.schedule_seconds, Some(0), "{}", function.name);
         assert!(is_unique(function.tables.iter().map(|one| one.table)));
         let known = |spec: &&EventSpec| event(spec.event_type) == Some(*spec);
         assert!(function.reads.iter().chain(function.publishes).all(known));

@@ -67,6 +67,8 @@ fn function(spec: &FunctionSpec) -> Value {
         "dedup": spec.dedup.as_str(),
         "subscriptions": subscriptions.collect::<Vec<_>>(),
         "http": http.collect::<Vec<_>>(),
+        "streams": spec.streams,
+        "schedule_seconds": spec.schedule_seconds,
         "publishes": publishes.collect::<Vec<_>>(),
         "tables": tables.collect::<Vec<_>>(),
     })

@@ -1,7 +1,7 @@
 //! What the function gets: the event that Lambda builds of stream records.
 //!
-//! The form is that of "Using AWS Lambda with Amazon DynamoDB" in the AWS Lambda guide, which is the record of
-//! GetRecords in JSON with the stream's ARN. It leaves out nothing and adds nothing else.
+//! The form is that of "Using AWS Lambda with Amazon `DynamoDB`" in the AWS Lambda guide, which is the record of
+//! `GetRecords` in JSON with the stream's ARN. It leaves out nothing and adds nothing else.
 
 use std::collections::HashMap;
 

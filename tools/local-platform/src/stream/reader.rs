@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::event::{self, Row};
-use super::source::Position;
-use super::{InvokeFunction, PAYLOAD_BYTES_MAX, Shared, StreamFault, response};
+use super::source::{Page, Position};
+use super::{
+    InvokeFunction, PAYLOAD_BYTES_MAX, Shared, StreamError, StreamFault, StreamMetrics, response,
+};
 use crate::serving::StopSignal;
 
 pub(super) struct Reader<I> {
@@ -87,36 +89,52 @@ impl<I: InvokeFunction> Reader<I> {
 
     /// Reads a page: whether there was anything on it.
     async fn poll(&mut self) -> bool {
-        let shared = Arc::clone(&self.shared);
-        let (source, progress) = (&shared.source, &shared.progress);
+        let progress = Arc::clone(&self.shared.progress);
         progress.poll_begins(&self.shard_id);
-        let page = async {
-            let iterator = match self.iterator.take() {
-                Some(iterator) => iterator,
-                None => {
-                    let position = &self.position;
-                    let (arn, id) = (&shared.stream_arn, &self.shard_id);
-                    source.iterator(arn, id, position).await?
+        match self.page().await {
+            Ok(page) => {
+                let is_empty = page.records.is_empty();
+                self.take_in(page);
+                if is_empty && self.rows.is_empty() {
+                    progress.idle(&self.shard_id);
                 }
-            };
-            source.page(&iterator, shared.config.batch_size).await
-        };
-        let page = match page.await {
-            Ok(page) => page,
+                !is_empty
+            }
             Err(error) => {
                 progress.count(|metrics| metrics.poll_errors += 1);
-                let shard = &self.shard_id;
                 tracing::warn!(
-                    shard,
+                    shard = self.shard_id,
                     error = &error as &dyn std::error::Error,
                     "a shard could not be read"
                 );
                 if error.is_trimmed() {
                     self.position = Position::TrimHorizon;
                 }
-                return false;
+                false
             }
+        }
+    }
+
+    async fn page(&mut self) -> Result<Page, StreamError> {
+        let Shared {
+            source,
+            stream_arn,
+            config,
+            ..
+        } = self.shared.as_ref();
+        // An iterator is good for one page; behind a failure there is a new one.
+        let iterator = if let Some(iterator) = self.iterator.take() {
+            iterator
+        } else {
+            let position = &self.position;
+            source
+                .iterator(stream_arn, &self.shard_id, position)
+                .await?
         };
+        source.page(&iterator, config.batch_size).await
+    }
+
+    fn take_in(&mut self, page: Page) {
         self.is_closed = page.next.is_none();
         self.iterator = page.next;
         let mut filtered_out = 0;
@@ -125,19 +143,15 @@ impl<I: InvokeFunction> Reader<I> {
                 self.position = Position::After(sequence_number.to_owned());
             }
             let inserted = event::is_insert(record);
-            match event::row(record, &shared.stream_arn).filter(|_| inserted) {
+            match event::row(record, &self.shared.stream_arn).filter(|_| inserted) {
                 Some(row) => self.rows.push_back(row),
                 None => filtered_out += 1,
             }
         }
-        progress.count(|metrics| {
+        self.shared.progress.count(|metrics| {
             metrics.records_polled += page.records.len() as u64;
             metrics.records_filtered_out += filtered_out;
         });
-        if page.records.is_empty() && self.rows.is_empty() {
-            progress.idle(&self.shard_id);
-        }
-        !page.records.is_empty()
     }
 
     /// Invokes the function with the next batch, or again with the last one, and takes away what is done.
@@ -156,7 +170,7 @@ impl<I: InvokeFunction> Reader<I> {
             done = None;
         }
         if done.is_none() {
-            let count = |metrics: &mut super::StreamMetrics| metrics.invocations_failed += 1;
+            let count = |metrics: &mut StreamMetrics| metrics.invocations_failed += 1;
             shared.progress.count(count);
         }
         let done = done.unwrap_or(0);
@@ -247,7 +261,7 @@ impl<I: InvokeFunction> Reader<I> {
     }
 
     fn take_away(&mut self, rows: usize) {
-        if let Some(last) = self.rows.drain(..rows).last() {
+        if let Some(last) = self.rows.drain(..rows).next_back() {
             let progress = &self.shared.progress;
             progress.done_up_to(&self.shard_id, &last.sequence_number);
         }

@@ -1,6 +1,6 @@
 //! Reads the batch response of a function that reports batch item failures: where the batch has to begin again.
 //!
-//! Follows "Configuring partial batch response with DynamoDB and Lambda" of the AWS Lambda guide, strict on form:
+//! Follows "Configuring partial batch response with `DynamoDB` and Lambda" of the AWS Lambda guide, strict on form:
 //! what is no batch response fails the whole batch.
 
 use serde_json::Value;
@@ -9,13 +9,13 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResponseError {
     #[error("the response is not JSON")]
-    NotJson(#[source] serde_json::Error),
+    Json(#[source] serde_json::Error),
     #[error(
         "the response is not {{\"batchItemFailures\":[{{\"itemIdentifier\":\"<sequence number>\"}}]}}"
     )]
-    NotTheForm,
+    Form,
     #[error("the response lists sequence number {0:?}, which was not in the event")]
-    NotInTheEvent(String),
+    Unknown(String),
 }
 
 /// Returns how many records, from the first on, are done: those before the lowest that is listed.
@@ -32,23 +32,23 @@ pub(super) fn done(
     if body.trim_ascii().is_empty() {
         return Ok(records);
     }
-    let body: Value = serde_json::from_slice(body).map_err(ResponseError::NotJson)?;
+    let body: Value = serde_json::from_slice(body).map_err(ResponseError::Json)?;
     let members = match &body {
         Value::Null => return Ok(records),
         Value::Object(members) if members.is_empty() => return Ok(records),
         Value::Object(members) => members,
-        _ => return Err(ResponseError::NotTheForm),
+        _ => return Err(ResponseError::Form),
     };
     let listed = match members.get("batchItemFailures") {
         Some(Value::Null) => return Ok(records),
         Some(Value::Array(listed)) => listed,
-        _ => return Err(ResponseError::NotTheForm),
+        _ => return Err(ResponseError::Form),
     };
     let mut done = records;
     for failure in listed {
         let sequence_number = failure.get("itemIdentifier").and_then(Value::as_str);
-        let sequence_number = sequence_number.ok_or(ResponseError::NotTheForm)?;
-        let unknown = || ResponseError::NotInTheEvent(sequence_number.to_owned());
+        let sequence_number = sequence_number.ok_or(ResponseError::Form)?;
+        let unknown = || ResponseError::Unknown(sequence_number.to_owned());
         done = done.min(position(sequence_number).ok_or_else(unknown)?);
     }
     Ok(done)
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_sequence_number_of_another_batch_fails_the_batch_even_beside_known_ones() {
         let body = r#"{"batchItemFailures":[{"itemIdentifier":"8"},{"itemIdentifier":"9"}]}"#;
-        assert!(matches!(read(body), Err(ResponseError::NotInTheEvent(_))));
+        assert!(matches!(read(body), Err(ResponseError::Unknown(_))));
     }
 
     #[test]
@@ -106,6 +106,6 @@ mod tests {
         ] {
             assert!(read(body).is_err(), "{body}");
         }
-        assert!(matches!(read("{"), Err(ResponseError::NotJson(_))));
+        assert!(matches!(read("{"), Err(ResponseError::Json(_))));
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType};
 
 use crate::REGION;
 
-/// The records that one call may read (`DynamoDB` Streams' GetRecords page).
+/// The records that one call may read (`DynamoDB` Streams' `GetRecords` page).
 pub(super) const PAGE_RECORDS_MAX: usize = 1_000;
 /// Pages of shards, or of streams, that are read; of shards, a page has 100.
 const LIST_PAGES_MAX: usize = 100;

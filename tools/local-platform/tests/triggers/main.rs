@@ -24,7 +24,7 @@ use local_platform::{
 use serde_json::{Value, json};
 
 const TABLE: &str = "outbox";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A table with a stream of new images.
 struct Table {
@@ -149,12 +149,7 @@ impl TestFunction {
 
     /// The sort keys of each event's records.
     fn batches(&self) -> Vec<Vec<String>> {
-        let sk = |record: &Value| {
-            record["dynamodb"]["Keys"]["sk"]["S"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
+        let sk = |record: &Value| text_at(record, "/dynamodb/Keys/sk/S").to_owned();
         let events = self.events();
         let batch = |event: &Value| records(event).iter().map(sk).collect();
         events.iter().map(batch).collect()
@@ -179,8 +174,11 @@ fn records(event: &Value) -> &Vec<Value> {
 }
 
 fn sequence_number(event: &Value, record: usize) -> &str {
-    let number = &records(event)[record]["dynamodb"]["SequenceNumber"];
-    number.as_str().unwrap()
+    text_at(event, &format!("/Records/{record}/dynamodb/SequenceNumber"))
+}
+
+fn text_at<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap()
 }
 
 fn succeeded(answer: &Value) -> Invocation {

@@ -1,14 +1,15 @@
 //! Waits until every record is finished, and shows how far that is.
 //!
-//! It asks the mappings; it does not look at what became of the records.
+//! It asks the mappings and the streams; it does not look at what became of the records.
 
 use std::io;
 use std::time::Duration;
 
 use esm_emulator::LagError;
+use local_platform::stream::StillBusy;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::platform::MappingView;
+use crate::platform::Platform;
 use crate::screen::Screen;
 use crate::text::{bar, counted};
 
@@ -37,6 +38,8 @@ pub(crate) enum WaitError {
         behind: u64,
         in_flight: usize,
     },
+    #[error("what a table's stream triggers is not done")]
+    Stream(#[from] StillBusy),
     #[error("standard output cannot be written to")]
     Output(#[from] io::Error),
 }
@@ -54,9 +57,10 @@ impl WaitError {
     }
 }
 
-/// Waits until the mappings have committed all `records` and nothing is in flight.
+/// Waits until the mappings have committed all `records` and nothing is in flight, then until the streams of what
+/// was written are done.
 pub(crate) async fn until_idle(
-    mappings: &[MappingView],
+    platform: &Platform,
     records: usize,
     screen: &mut Screen,
 ) -> Result<(), WaitError> {
@@ -64,7 +68,7 @@ pub(crate) async fn until_idle(
     let seconds = WAIT_SECONDS_MIN.saturating_add(more);
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut progress = ProgressLine::new("finished", records);
-    for mapping in mappings {
+    for mapping in platform.mappings() {
         let group = || mapping.group.clone();
         loop {
             let lag = timeout_at(deadline, mapping.handle.lag()).await;
@@ -90,6 +94,8 @@ pub(crate) async fn until_idle(
             sleep(Duration::from_millis(LOOK_MILLISECONDS)).await;
         }
     }
+    let left = deadline.saturating_duration_since(Instant::now());
+    platform.triggers().wait_until_idle(left).await?;
     Ok(())
 }
 

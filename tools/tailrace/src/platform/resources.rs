@@ -100,7 +100,7 @@ impl Resources {
     }
 }
 
-fn dynamodb_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+pub(super) fn dynamodb_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
     use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
     let credentials = Credentials::new(CREDENTIALS, CREDENTIALS, None, None, CREDENTIALS);
     let config = aws_sdk_dynamodb::Config::builder()
