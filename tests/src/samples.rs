@@ -5,6 +5,7 @@
 
 mod order_created;
 mod orders_api;
+pub mod outbox_relay;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ impl Sample {
 pub fn all() -> Vec<Sample> {
     let mut all = order_created::samples();
     all.extend(orders_api::samples());
+    all.extend(outbox_relay::samples());
     all
 }
 

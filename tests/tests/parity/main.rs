@@ -30,11 +30,17 @@ const FILES: [&str; 6] = [
     "tests/conformance.rs",
 ];
 
+/// The files that a function has which decides nothing but passes on what a table's stream tells.
+const FILES_OF_A_RELAY: [&str; 4] = ["Cargo.toml", "README.md", "src/lib.rs", "src/main.rs"];
+
 /// The samples that every function that reads events has at least.
 const CASES: [&str; 3] = ["single", "duplicate", "poison"];
 
 /// The samples that every function that answers requests has at least.
 const HTTP_CASES: [&str; 2] = ["http-api", "function-url"];
+
+/// The samples that every function that follows tables has at least.
+const STREAM_CASES: [&str; 2] = ["stream", "schedule"];
 
 /// What a handler does not know of: it decides, others store and send.
 const FOREIGN_WORDS: [&str; 5] = ["aws_", "lambda_runtime", "dynamodb", "sqs", "tokio"];
@@ -62,7 +68,12 @@ fn the_functions_are_those_of_the_catalogue() {
 #[test]
 fn every_function_has_its_files() {
     for function in FUNCTIONS {
-        for file in FILES {
+        let files = if function.streams.is_empty() {
+            &FILES[..]
+        } else {
+            &FILES_OF_A_RELAY
+        };
+        for file in files {
             let path = in_function(function, file);
             assert!(
                 repository::root().join(&path).is_file(),
@@ -87,11 +98,16 @@ fn package_binary_and_name_of_a_function_are_one_word() {
         assert_eq!(binaries, [*name], "binaries of package {name}");
     }
     for function in FUNCTIONS {
-        let handler = repository::read(&in_function(function, "src/handler.rs"));
-        let name = format!("const NAME: &'static str = \"{}\";", function.name);
+        let (file, kind) = if function.streams.is_empty() {
+            ("src/handler.rs", "&'static str")
+        } else {
+            ("src/lib.rs", "&str")
+        };
+        let text = repository::read(&in_function(function, file));
+        let name = format!("const NAME: {kind} = \"{}\";", function.name);
         assert!(
-            handler.contains(&name),
-            "the handler of {} lacks `{name}`",
+            text.contains(&name),
+            "{file} of {} lacks `{name}`",
             function.name
         );
     }
@@ -99,12 +115,18 @@ fn package_binary_and_name_of_a_function_are_one_word() {
 
 #[test]
 fn every_function_has_samples_of_the_usual_cases() {
-    for FunctionSpec { name, http, .. } in FUNCTIONS {
+    for FunctionSpec {
+        name,
+        http,
+        streams,
+        ..
+    } in FUNCTIONS
+    {
         let samples = samples::of(name);
-        let cases = if http.is_empty() {
-            &CASES[..]
-        } else {
-            &HTTP_CASES
+        let cases = match (http.is_empty(), streams.is_empty()) {
+            (true, true) => &CASES[..],
+            (false, _) => &HTTP_CASES,
+            (true, false) => &STREAM_CASES,
         };
         for case in cases {
             let has = samples.iter().any(|sample| sample.case == *case);

@@ -28,6 +28,8 @@ use local_platform::stream::{
 use local_platform::{
     Function, InvokeError, KilledWhile, LocalKafka, LocalLambda, Schedule, Topic,
 };
+use serde_json::{Value, json};
+use system_tests::samples::{self, outbox_relay};
 use system_tests::system::System;
 use testkit::Random;
 
@@ -219,6 +221,30 @@ fn differences(written: &[Event], published: &[(String, ReadRecord)]) -> Vec<Str
     let missing = written.iter().filter(|event| !seen.contains(&event.id));
     problems.extend(missing.map(|event| format!("{} is missing", event.id)));
     problems
+}
+
+/// Whoever sends the samples by hand sees this.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_samples_are_relayed() {
+    let system = System::start().await;
+    let kafka = LocalKafka::start(&outbox::TOPICS.map(|topic| Topic::new(topic, 1))).unwrap();
+    let lambda = start_lambda(&system, &kafka).await;
+    for sample in samples::of(FUNCTION) {
+        let payload = Bytes::from(sample.text);
+        let invocation = lambda.invoke(FUNCTION, payload).await.unwrap();
+        let body: Value = serde_json::from_slice(&invocation.payload).unwrap();
+        assert_eq!(body, json!({ "batchItemFailures": [] }), "{}", sample.case);
+    }
+    let published = read_topics(&kafka).await;
+    let ids: Vec<_> = published
+        .iter()
+        .map(|(topic, record)| {
+            assert_eq!(topic, outbox_relay::TOPIC);
+            let header = record.headers.iter().find(|(name, _)| name == "event_id");
+            String::from_utf8(header.unwrap().1.clone().unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(ids, outbox_relay::EVENT_IDS);
 }
 
 #[test]
