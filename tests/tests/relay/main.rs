@@ -6,6 +6,7 @@
 //! what a process is doing when it is killed no seed can repeat.
 
 #![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
@@ -43,6 +44,8 @@ const PARTITIONS: i32 = 3;
 const KILLS_IN_FLIGHT_MIN: u64 = 20;
 /// How long the whole may take.
 const LIMIT: Duration = Duration::from_mins(4);
+/// How long reading a topic may take.
+const READ_LIMIT: Duration = Duration::from_mins(1);
 /// How often a schedule sweeps; rows count as left over after a second.
 const SWEEP_PERIOD: Duration = Duration::from_secs(2);
 
@@ -175,7 +178,7 @@ async fn read_topics(kafka: &LocalKafka) -> Vec<(String, ReadRecord)> {
         let mut all = Vec::new();
         for topic in outbox::TOPICS {
             let reader = TopicReader::new(&settings, topic).unwrap();
-            let records = reader.read_all(Duration::from_secs(60)).unwrap();
+            let records = reader.read_all(READ_LIMIT).unwrap();
             all.extend(records.into_iter().map(|record| (topic.to_owned(), record)));
         }
         all
