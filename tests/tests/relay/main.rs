@@ -69,7 +69,7 @@ async fn each_event_comes_onto_its_topic_in_order_whenever_the_relay_is_killed()
     let lambda = start_lambda(&system, &kafka).await;
     let source = StreamSource::local(&system.dynamodb_endpoint(), system.table("outbox"));
     let config = StreamConfig {
-        batch_size: 20,
+        batch_size: 10,
         faults: faults(seed),
         ..StreamConfig::default()
     };
