@@ -340,6 +340,64 @@ async fn a_record_that_only_waited_becomes_a_dead_letter_when_it_is_skipped() {
     assert_eq!(outcomes(&processed), "D");
     assert_eq!(bench.codes(), ["unlucky", "skipped"]);
     assert_eq!(parked_items(&bench), 0);
+    down.store(false, Ordering::SeqCst);
+    assert_eq!(
+        outcomes(&redrive(&bench, &engine, &records[1..]).await),
+        "A",
+        "its mark says that it may be put back alone"
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_fails_again_alone_does_not_park_its_key() {
+    let bench = Bench::new();
+    let engine = bench.engine(Parking(charge));
+    let records = [poison(0, "1")];
+    bench.run(&engine, &records).await;
+    let skip = ("balance.balance.charged-0@0", "nobody needs it");
+    assert!(is_free(
+        &unpark(&bench, &engine, "user:1", Some(skip)).await
+    ));
+    assert_eq!(outcomes(&redrive(&bench, &engine, &records).await), "D");
+    assert_eq!(parked_items(&bench), 0);
+}
+
+#[tokio::test]
+async fn a_record_that_fails_when_its_turn_comes_is_a_dead_letter_then() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    let records = [charged(0, "a", "1", 13), charged(1, "b", "1", -99)];
+    assert_eq!(outcomes(&bench.run(&engine, &records).await), "DP");
+    fix.roll_out();
+    assert_eq!(
+        outcomes(&unpark(&bench, &engine, "user:1", None).await),
+        "AD"
+    );
+    assert_eq!(bench.codes(), ["unlucky", "insufficient_balance"]);
+    assert_eq!(parked_items(&bench), 2, "the flag and its row");
+}
+
+/// A zombie of the time before the key was parked may have applied it after all.
+#[tokio::test]
+async fn a_parked_record_that_was_applied_by_other_means_only_loses_its_row() {
+    let (bench, fix) = (Bench::new(), Fix::default());
+    let engine = bench.engine(Parking(fix.charge()));
+    bench.run(&engine, &[charged(0, "a", "1", 13)]).await;
+    let (key, mark) = bench
+        .store
+        .table("state")
+        .into_iter()
+        .find(|(key, _)| key.sort == "mark")
+        .unwrap();
+    let mut body = mark.body;
+    body.insert("mark".into(), Value::from("applied"));
+    bench.store.seed(key, &Value::Object(body));
+    fix.roll_out();
+    let processed = unpark(&bench, &engine, "user:1", None).await;
+    assert_eq!(outcomes(&processed), "U");
+    assert!(is_free(&processed));
+    assert_eq!(bench.account("1"), None, "not a second time");
+    assert_eq!(parked_items(&bench), 0);
 }
 
 /// An operator who got no answer gives the order again.

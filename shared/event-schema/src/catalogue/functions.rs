@@ -140,7 +140,8 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
         http: &[],
         streams: &["outbox"],
         schedule_seconds: Some(60),
-        publishes: super::EVENTS,
+        // It carries what the others publish, to every topic.
+        publishes: &[],
         dedup: Deduplication::EventId,
         tables: &[TableUse {
             table: "outbox",

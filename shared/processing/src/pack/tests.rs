@@ -309,3 +309,35 @@ fn additions_of_several_records_are_one_write_with_the_strictest_guard() {
     assert_eq!(writes[0].expect, Expect::Anything);
     assert_eq!(writes[0].change, Change::Add(vec![expected]));
 }
+
+fn touching(n: u8) -> Made {
+    Made {
+        touches: vec![(n, Touch::Puts)],
+        published: Vec::new(),
+        lane: None,
+        letter: false,
+    }
+}
+
+#[test]
+fn records_that_share_nothing_are_chains_of_their_own() {
+    let made = [touching(1), touching(2), touching(3), touching(2)];
+    let chains = packed(&made, true);
+    let lengths: Vec<_> = chains.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [1, 2, 1]);
+}
+
+#[test]
+fn outbox_rows_of_later_transactions_sort_behind_those_of_earlier_ones() {
+    let told = |n| Made {
+        published: vec![7],
+        ..touching(n)
+    };
+    let chains = packed(&[told(1), told(2), told(3)], true);
+    let steps = chains.iter().flatten();
+    let writes = steps.flat_map(|step| &step.writes);
+    let rows = writes.filter(|write| write.key.table == crate::outbox::OUTBOX_TABLE);
+    let sorts: Vec<_> = rows.map(|write| &write.key.sort).collect();
+    assert_eq!(sorts.len(), 3);
+    assert!(sorts.is_sorted_by(|one, next| one < next), "{sorts:?}");
+}
