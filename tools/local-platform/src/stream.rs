@@ -12,32 +12,28 @@ mod faults;
 mod progress;
 mod reader;
 mod response;
+mod shards;
 mod source;
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::task::JoinHandle;
 
 pub use faults::{StreamFault, StreamFaults};
 pub use progress::{Checkpoints, StillBusy, StreamMetrics};
 pub use source::{StreamError, StreamSource};
 
 use crate::lambda::{Invocation, InvokeError, Invoker, PAYLOAD_BYTES_MAX, new_trace_id};
-use crate::serving::{Stop, StopSignal};
+use crate::serving::Stop;
 use progress::Progress;
-use reader::Reader;
 
 /// The records that a batch may have (Lambda quotas, `DynamoDB` streams).
 pub const BATCH_RECORDS_MAX: usize = 10_000;
 /// The longest window of a batch (Lambda quotas).
 pub const BATCH_WINDOW_SECONDS_MAX: u64 = 300;
-/// How often the stream is asked for its shards.
-const SHARDS_PAUSE_SECONDS: u64 = 10;
 
 /// Runs a function; the local Lambda does, and so may a test.
 pub trait InvokeFunction: Send + Sync + 'static {
@@ -179,7 +175,7 @@ impl StreamMapping {
             progress: Arc::clone(&progress),
         });
         let stop = Stop::new();
-        let task = tokio::spawn(read_shards(shared, stop.signal()));
+        let task = tokio::spawn(shards::read(shared, stop.signal()));
         Ok(Self {
             progress,
             stream_arn,
@@ -230,92 +226,5 @@ impl fmt::Debug for StreamMapping {
             .field("stream_arn", &self.stream_arn)
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()
-    }
-}
-
-/// The shards that are read, and those that are done.
-struct Shards {
-    running: JoinSet<bool>,
-    ids: HashMap<tokio::task::Id, String>,
-    finished: BTreeSet<String>,
-}
-
-/// Reads all shards of the stream, those that come later too, until the mapping stops.
-async fn read_shards<I: InvokeFunction>(shared: Arc<Shared<I>>, mut stop: StopSignal) {
-    let mut shards = Shards {
-        running: JoinSet::new(),
-        ids: HashMap::new(),
-        finished: BTreeSet::new(),
-    };
-    while !stop.is_raised() {
-        shards.start_new(&shared, &stop).await;
-        let pause = Duration::from_secs(SHARDS_PAUSE_SECONDS);
-        tokio::select! {
-            () = stop.raised() => {}
-            () = sleep(pause) => {}
-            Some(ended) = shards.running.join_next_with_id() => shards.note(ended),
-        }
-    }
-    while let Some(ended) = shards.running.join_next_with_id().await {
-        shards.note(ended);
-    }
-}
-
-impl Shards {
-    /// Starts a reader for each shard that has none and whose parent is done or gone.
-    async fn start_new<I: InvokeFunction>(&mut self, shared: &Arc<Shared<I>>, stop: &StopSignal) {
-        let listed = match shared.source.shards(&shared.stream_arn).await {
-            Ok(listed) => listed,
-            Err(error) => {
-                shared.progress.count(|metrics| metrics.poll_errors += 1);
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "shards could not be listed"
-                );
-                return;
-            }
-        };
-        let ids: BTreeSet<&str> = listed.iter().filter_map(|shard| shard.shard_id()).collect();
-        self.finished.retain(|id| ids.contains(id.as_str()));
-        let running: BTreeSet<&String> = self.ids.values().collect();
-        let is_known = |id: &str| {
-            let id = &id.to_owned();
-            running.contains(id) || self.finished.contains(id)
-        };
-        shared
-            .progress
-            .retain(|id| ids.contains(id) || is_known(id));
-        let ready: Vec<String> = listed
-            .iter()
-            .filter(|shard| {
-                let parent = shard
-                    .parent_shard_id()
-                    .filter(|parent| ids.contains(parent));
-                parent.is_none_or(|parent| self.finished.contains(parent))
-            })
-            .filter_map(|shard| shard.shard_id())
-            .filter(|id| !is_known(id))
-            .map(ToOwned::to_owned)
-            .collect();
-        for id in ready {
-            shared.progress.started(&id);
-            let reader = Reader::new(Arc::clone(shared), id.clone());
-            let task = self.running.spawn(reader.run(stop.clone()));
-            self.ids.insert(task.id(), id);
-        }
-    }
-
-    /// Notes the end of a reader; one that broke off is started anew, behind its checkpoint.
-    fn note(&mut self, ended: Result<(tokio::task::Id, bool), JoinError>) {
-        match ended {
-            Ok((task, is_finished)) => {
-                let id = self.ids.remove(&task);
-                self.finished.extend(id.filter(|_| is_finished));
-            }
-            Err(error) => {
-                let shard = self.ids.remove(&error.id());
-                tracing::error!(shard, %error, "the reader of a shard broke off");
-            }
-        }
     }
 }

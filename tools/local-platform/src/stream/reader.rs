@@ -268,7 +268,7 @@ impl<I: InvokeFunction> Reader<I> {
     }
 }
 
-async fn pause_or_stop(pause: Duration, stop: &mut StopSignal) {
+pub(super) async fn pause_or_stop(pause: Duration, stop: &mut StopSignal) {
     tokio::select! {
         () = stop.raised() => {}
         () = sleep(pause) => {}

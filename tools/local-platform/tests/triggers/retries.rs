@@ -164,3 +164,20 @@ async fn a_stream_is_not_idle_while_its_function_fails_and_it_stops_all_the_same
     let checkpoints = mapping.shutdown(PATIENCE).await;
     assert!(checkpoints.is_empty(), "{checkpoints:?}");
 }
+
+#[tokio::test]
+async fn a_reader_that_breaks_off_begins_again_behind_what_is_done() {
+    let table = Table::in_memory().await;
+    table.put("lane#0", 0..4).await;
+    let function = TestFunction::new(|number, _| {
+        assert_ne!(number, 2, "on purpose");
+        succeeded(&Value::Null)
+    });
+    let two = StreamConfig {
+        batch_size: 2,
+        ..config()
+    };
+    let mapping = table.map(&function, two).await;
+    mapping.wait_until_idle(PATIENCE).await.unwrap();
+    assert_eq!(function.batches(), [sks(0..2), sks(2..4), sks(2..4)]);
+}
