@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+pub(crate) mod redriving;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -21,5 +21,7 @@ mod park_and_fence;
 mod redrive;
 #[path = "../relay.rs"]
 mod relay;
+#[path = "../unpark.rs"]
+mod unpark;
 #[path = "../work.rs"]
 mod work;
