@@ -67,6 +67,13 @@ impl RelaySchedule {
     }
 }
 
+impl RelaySchedule {
+    /// Relays nothing before this moment: all rows are left over then.
+    pub(crate) fn rest_until(&mut self, ms: i64) {
+        self.down_ms = Some((START_MS, ms));
+    }
+}
+
 /// Events as they were appended to the topic.
 pub(crate) type Appended = Arc<Mutex<Vec<OutboxEvent>>>;
 

@@ -80,6 +80,10 @@ impl Schedule {
                 Mutant::GapsInPublishing | Mutant::Unacknowledged | Mutant::EarlyStamp
             );
         }
+        if mutant == Some(Mutant::EarlyStamp) {
+            // Stamps decide only over rows that are left over.
+            schedule.relay.rest_until(schedule.faults.heals_at_ms);
+        }
         schedule.relay.works &= schedule.function.publishes();
         (schedule, random)
     }
