@@ -281,21 +281,22 @@ pub struct Redrive<'a> {
 
 /// Says that the first record of a parked key is given up.
 ///
-/// On the wire it is `"skip_head": { "position": "<topic>-<partition>@<offset>", "reason": "…" }`. The position
-/// is what keeps an order that is given twice from giving up the next record as well.
+/// On the wire it is `"skip_head": { "row": "…", "reason": "…" }`. The row is what keeps an order that is given
+/// twice from giving up the next record as well; a position would not do, because a mirrored cluster has other
+/// records at the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkipHead<'a> {
-    /// Which record the operator means, as [`Position`](crate::Position) is displayed; empty if it is absent.
-    pub position: Cow<'a, str>,
+    /// Which record the operator means, by the sort key of its first parked row; empty if it is absent.
+    pub row: Cow<'a, str>,
     /// Why, for the record's log; empty if it is absent.
     pub reason: Cow<'a, str>,
 }
 
 impl<'a> SkipHead<'a> {
-    /// Reads it leniently: one that names no position is refused where it is carried out.
+    /// Reads it leniently: one that names no row is refused where it is carried out.
     fn read(skip_head: &'a RawValue) -> Self {
         Self {
-            position: wire::inner_text(skip_head, "position").unwrap_or_default(),
+            row: wire::inner_text(skip_head, "row").unwrap_or_default(),
             reason: wire::inner_text(skip_head, "reason").unwrap_or_default(),
         }
     }

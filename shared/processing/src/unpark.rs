@@ -239,8 +239,8 @@ fn parked_batch<H: Decide>(
             .map(|(key, row)| take_away(key, row))
             .collect();
         if let Some(skip) = skip_head.filter(|_| batch.entries.is_empty()) {
-            let head = entry.position.as_ref().map(ToString::to_string);
-            if head.as_deref() != Some(&*skip.position) {
+            let head = record.first().map(|(key, _)| &*key.sort);
+            if head != Some(&*skip.row) {
                 let message = "another record than the one to skip is the first that waits";
                 return Err(Refusal::new("another_head", message));
             }

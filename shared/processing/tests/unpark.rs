@@ -12,7 +12,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::redriving::{Fix, count_once, is_free, parked_items, redrive, unpark};
+use common::redriving::{Fix, count_once, is_free, parked_items, redrive, row_of, unpark};
 use common::{
     Bench, Interposed, Parking, PositionedParking, Verdict, activity, charge, charged, code_of,
     outcomes, poison,
@@ -111,7 +111,8 @@ async fn a_head_that_is_skipped_stays_a_dead_letter() {
     let engine = bench.engine(Parking(charge));
     let records = [poison(0, "1"), charged(1, "b", "1", 2)];
     bench.run(&engine, &records).await;
-    let skip = ("balance.balance.charged-0@0", "the customer took it back");
+    let row = row_of(&bench, 0);
+    let skip = (&*row, "the customer took it back");
     let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
     assert_eq!(outcomes(&processed), "DA");
     assert!(is_free(&processed));
@@ -134,7 +135,8 @@ async fn a_head_that_reuses_an_event_id_can_be_skipped() {
         charged(2, "b", "1", 2),
     ];
     assert_eq!(outcomes(&bench.run(&engine, &records).await), "ADP");
-    let skip = ("balance.balance.charged-0@1", "the producer was mended");
+    let row = row_of(&bench, 1);
+    let skip = (&*row, "the producer was mended");
     let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
     assert_eq!(outcomes(&processed), "DA");
     assert!(is_free(&processed));
@@ -161,7 +163,8 @@ async fn a_record_that_only_waited_becomes_a_dead_letter_when_it_is_skipped() {
         outcomes(&unpark(&bench, &engine, "user:1", None).await),
         "AF"
     );
-    let skip = ("balance.balance.charged-0@1", "it waited for too long");
+    let row = row_of(&bench, 1);
+    let skip = (&*row, "it waited for too long");
     let processed = unpark(&bench, &engine, "user:1", Some(skip)).await;
     assert_eq!(outcomes(&processed), "D");
     assert_eq!(bench.codes(), ["unlucky", "skipped"]);
@@ -180,7 +183,8 @@ async fn a_dead_letter_that_fails_again_alone_does_not_park_its_key() {
     let engine = bench.engine(Parking(charge));
     let records = [poison(0, "1")];
     bench.run(&engine, &records).await;
-    let skip = ("balance.balance.charged-0@0", "nobody needs it");
+    let row = row_of(&bench, 0);
+    let skip = (&*row, "nobody needs it");
     assert!(is_free(
         &unpark(&bench, &engine, "user:1", Some(skip)).await
     ));
@@ -233,7 +237,8 @@ async fn a_skip_that_is_ordered_twice_gives_up_one_record() {
     let engine = bench.engine(Parking(charge));
     let records = [poison(0, "1"), poison(1, "1"), charged(2, "c", "1", 2)];
     bench.run(&engine, &records).await;
-    let skip = Some(("balance.balance.charged-0@0", "the customer took it back"));
+    let row = row_of(&bench, 0);
+    let skip = Some((&*row, "the customer took it back"));
     let first = unpark(&bench, &engine, "user:1", skip).await;
     assert_eq!(
         outcomes(&first),

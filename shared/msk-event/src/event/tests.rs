@@ -85,12 +85,12 @@ fn a_head_to_skip_is_named_with_its_reason() {
         let json = format!(r#"{{"tailrace":{{"redrive":{{"skip_head":{json}}}}}}}"#);
         let redrive = event(&json).redrive.unwrap();
         let skip = redrive.skip_head?;
-        Some((skip.position.into_owned(), skip.reason.into_owned()))
+        Some((skip.row.into_owned(), skip.reason.into_owned()))
     };
-    let read = |position: &str, reason: &str| Some((position.to_owned(), reason.to_owned()));
+    let read = |row: &str, reason: &str| Some((row.to_owned(), reason.to_owned()));
     assert_eq!(
-        skip_head(r#"{"position":"t-0@7","reason":"why"}"#),
-        read("t-0@7", "why")
+        skip_head(r#"{"row":"row#t#7","reason":"why"}"#),
+        read("row#t#7", "why")
     );
     assert_eq!(
         skip_head(r#"{"reason":"why"}"#),

@@ -66,7 +66,7 @@ pub(crate) async fn unpark(
     key: &str,
     skip: Option<(&str, &str)>,
 ) -> Processed {
-    let skip = skip.map(|(position, reason)| json!({ "position": position, "reason": reason }));
+    let skip = skip.map(|(row, reason)| json!({ "row": row, "reason": reason }));
     let payload = json!({ "tailrace": { "redrive": {
         "id": "operator", "parked_key": key, "skip_head": skip,
     } } });
@@ -87,4 +87,19 @@ pub(crate) fn parked_items(bench: &Bench) -> usize {
 
 pub(crate) fn is_free(processed: &Processed) -> bool {
     matches!(processed.answer, Answer::Respond(_))
+}
+
+/// The row of a parked record, as an operator finds it.
+pub(crate) fn row_of(bench: &Bench, offset: i64) -> String {
+    let rows = bench
+        .store
+        .table("state")
+        .into_iter()
+        .map(|(key, _)| key.sort);
+    let mut of_record = rows.filter(|sort| {
+        sort.starts_with("row#")
+            && sort.contains(&format!("#{offset:020}@"))
+            && sort.ends_with("#000")
+    });
+    of_record.next().unwrap()
 }

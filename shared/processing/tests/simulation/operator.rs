@@ -59,7 +59,7 @@ pub(crate) struct Operator {
 /// The first record that waits under a key.
 struct Head {
     key: String,
-    topic: String,
+    row: String,
     place: Place,
 }
 
@@ -161,13 +161,12 @@ impl Operator {
     }
 
     async fn unpark(&self, head: &Head, skip: Option<&str>) {
-        let Head { key, topic, place } = head;
+        let Head { key, row, place } = head;
         self.sim.count(Fault::Unparked);
         let skip_head = skip.map(|reason| {
             self.sim.count(Fault::HeadSkipped);
             self.deeds().skipped.insert(*place);
-            let position = format!("{topic}-{}@{}", place.partition, place.offset);
-            json!({ "position": position, "reason": reason })
+            json!({ "row": row, "reason": reason })
         });
         self.sim
             .note(|| format!("key {key} is put back, its head {place} skipped: {skip:?}"));
@@ -210,7 +209,7 @@ impl Operator {
             );
             heads.push(Head {
                 key: ordering_key.to_owned(),
-                topic: parts[0].to_owned(),
+                row: key.sort.clone(),
                 place: place.unwrap(),
             });
         }
