@@ -159,6 +159,7 @@ async fn the_fourth_failure_is_a_dead_letter() {
     assert_eq!(outcomes(&processed), "D");
     let letters = bench.letters.letters();
     assert_eq!((letters[0].code, letters[0].attempts), ("mail_down", 4));
+    assert_eq!(processed.effort.dead_letter_sends, 1);
     assert!(letters[0].first_failed_at < letters[0].last_failed_at);
     let again = bench
         .run_as(&engine(&bench, &mail), "again", &[charged(0, "a", "1", 5)])

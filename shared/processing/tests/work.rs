@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use common::{
     Account, Bench, Counter, Interposed, Skipping, Verdict, charge, charged, code_of, outcomes,
 };
-use event_schema::events::BalanceCharged;
+use event_schema::ServiceName;
+use event_schema::events::{BalanceCharged, ErrorLogged, LogLevel};
 use processing::{
-    Cancellation, CommitError, Item, Key, QUERY_LIMIT_MAX, Record, Rejection, Timer as _,
-    Transaction, Work,
+    Cancellation, CommitError, EVENT_BYTES_MAX, Item, Key, QUERY_LIMIT_MAX, Record, Rejection,
+    Timer as _, Transaction, Work,
 };
 use serde::{Deserialize, Serialize};
 use testkit::item_key;
@@ -297,4 +298,56 @@ async fn what_changed_is_decided_again_after_a_pause_under_another_token() {
     })
     .await;
     assert_ne!(again[0], again[1]);
+}
+
+/// `?` is not the only thing that one can do with an error.
+#[tokio::test]
+async fn a_miss_that_a_handler_swallows_is_loaded_all_the_same() {
+    let bench = Bench::new();
+    let engine = bench.engine(Skipping(charge));
+    bench.run(&engine, &[charged(0, "a", "1", 5)]).await;
+    let handler = Skipping(|_: &Record<BalanceCharged>, work: &mut Work<'_>| {
+        let account = work.get::<Account>("1").ok().flatten();
+        work.add::<Counter>("only", "count", i64::from(account.is_some()));
+        Ok(())
+    });
+    let processed = bench
+        .run_as(&bench.engine(handler), "second", &[charged(1, "b", "2", 5)])
+        .await;
+    assert_eq!(outcomes(&processed), "A");
+    assert_eq!(bench.count(), 1, "the account is there");
+}
+
+#[tokio::test]
+async fn an_outgoing_event_is_taken_up_to_its_last_byte() {
+    /// Publishes an event with so long a text; what became of the record, and how long the value was.
+    async fn published(characters: usize) -> (String, Option<usize>, Vec<&'static str>) {
+        let bench = Bench::new();
+        let handler = Skipping(move |_: &Record<BalanceCharged>, work: &mut Work<'_>| {
+            work.publish(ErrorLogged {
+                service: ServiceName::new("s").unwrap(),
+                error_type: None,
+                message: "m".into(),
+                level: LogLevel::default(),
+                stack_trace: Some("x".repeat(characters)),
+                trace_id: None,
+            });
+            Ok(())
+        });
+        let processed = bench
+            .run(&bench.engine(handler), &[charged(0, "a", "1", 5)])
+            .await;
+        let rows = bench.store.table("outbox");
+        let value = rows
+            .first()
+            .map(|(_, row)| row.body["events"][0]["value"].as_str().unwrap().len());
+        (outcomes(&processed), value, bench.codes())
+    }
+    let (_, around, _) = published(1).await;
+    let room = EVENT_BYTES_MAX - around.unwrap() + 1;
+    let (outcome, bytes, _) = published(room).await;
+    assert_eq!((outcome.as_str(), bytes), ("A", Some(EVENT_BYTES_MAX)));
+    let (outcome, _, codes) = published(room + 1).await;
+    assert_eq!(outcome, "D");
+    assert_eq!(codes, ["outgoing_event_too_large"]);
 }

@@ -349,3 +349,28 @@ fn a_flag_counts_the_records_that_it_parks() {
     };
     assert_eq!(flag.unwrap().change, Change::Add(vec![three]));
 }
+
+#[test]
+fn events_of_a_lane_are_counted_against_its_own_rows() {
+    let (a, b) = keys_of_two_lanes();
+    let publishing = |keys: &[(&str, usize)]| Planned {
+        effects: Effects {
+            published: keys
+                .iter()
+                .flat_map(|(key, count)| std::iter::repeat_n(outgoing(key), *count))
+                .collect(),
+            ..Effects::default()
+        },
+        ..nothing()
+    };
+    let with_items = |count: usize| {
+        let mut draft = Draft::default();
+        draft.push(publishing(&[(&a, 10)]));
+        draft.push(numbered(count));
+        draft
+    };
+    // One row of the first lane is full then, and each lane takes a new one.
+    let more = publishing(&[(&a, 60), (&b, 1)]);
+    assert!(with_items(TRANSACTION_WRITES_MAX - 3).has_room_for(&more));
+    assert!(!with_items(TRANSACTION_WRITES_MAX - 2).has_room_for(&more));
+}
