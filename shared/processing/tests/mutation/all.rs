@@ -7,6 +7,8 @@
     reason = "each of them brings what the tests share"
 )]
 
+#[path = "../command.rs"]
+mod command;
 #[path = "../decide.rs"]
 mod decide;
 #[path = "../deliver.rs"]
