@@ -312,3 +312,8 @@ async fn a_panic_is_caught_and_not_quoted() {
     assert_eq!(refusal.code, "panic");
     assert!(!refusal.chain.concat().contains("a value"));
 }
+
+#[test]
+fn an_answer_is_kept_for_a_day() {
+    assert_eq!(ANSWERS_KEPT_SECONDS, 86_400);
+}
