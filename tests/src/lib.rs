@@ -17,6 +17,7 @@
 )]
 
 pub mod binaries;
+pub mod outcome;
 pub mod picture;
 pub mod repository;
 pub mod samples;

@@ -109,6 +109,27 @@ impl Picture {
         &self.tables[table]
     }
 
+    /// Returns the names of the tables.
+    pub fn tables(&self) -> impl Iterator<Item = &'static str> {
+        self.tables.keys().copied()
+    }
+
+    /// Returns topic, key and value of the events that wait in the outbox.
+    #[must_use]
+    pub fn outgoing_events(&self) -> Vec<(String, Option<String>, String)> {
+        let rows = self.tables["outbox"].values();
+        let events = rows.flat_map(|row| {
+            let topic = text(row, "topic");
+            let events = row["events"].as_l().unwrap().iter();
+            events.map(move |event| {
+                let event = event.as_m().unwrap();
+                let key = event.contains_key("key").then(|| text(event, "key"));
+                (topic.clone(), key, text(event, "value"))
+            })
+        });
+        events.collect()
+    }
+
     /// Returns the orders of this status.
     #[must_use]
     pub fn orders(&self, status: &str) -> BTreeSet<String> {

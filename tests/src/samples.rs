@@ -3,13 +3,14 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
-mod order_created;
+pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use event_schema::EventSpec;
 use serde_json::{Value, json};
 use testkit::{CLUSTER_ARN, KafkaRecord};
 
@@ -34,9 +35,48 @@ pub struct Sample {
     pub case: &'static str,
     /// The payload.
     pub text: String,
+    /// The items that are there before it is sent.
+    pub seeds: Vec<Seed>,
+    /// The dead letters that it leaves: partition, offset, code.
+    pub letters: Vec<(i32, i64, &'static str)>,
+}
+
+/// An item that is there before a sample is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seed {
+    /// Its table.
+    pub table: &'static str,
+    /// Its key in the table.
+    pub key: (String, String),
+    /// The item.
+    pub item: Value,
 }
 
 impl Sample {
+    /// A sample that finds empty tables and leaves no dead letter.
+    fn new(function: &'static str, case: &'static str, text: String) -> Self {
+        Self {
+            function,
+            case,
+            text,
+            seeds: Vec::new(),
+            letters: Vec::new(),
+        }
+    }
+
+    /// Has an item there beforehand; `sort` is `-` in tables that need no sort key.
+    fn seed(mut self, table: &'static str, partition: &str, sort: &str, item: Value) -> Self {
+        let key = (partition.to_owned(), sort.to_owned());
+        self.seeds.push(Seed { table, key, item });
+        self
+    }
+
+    /// Says that the record there becomes a dead letter.
+    fn letter(mut self, partition: i32, offset: i64, code: &'static str) -> Self {
+        self.letters.push((partition, offset, code));
+        self
+    }
+
     /// Returns the file it is in, from the root of the repository.
     #[must_use]
     pub fn path(&self) -> PathBuf {
@@ -108,6 +148,50 @@ impl Event {
         members.push(format!("  \"records\": {{\n{partitions}\n  }}"));
         format!("{{\n{}\n}}\n", members.join(",\n"))
     }
+}
+
+/// Record number `n` of a topic, as a current producer sends an event of this type: `fields` are those of its
+/// payload. Numbers are offsets, and told apart in event ids.
+fn current(
+    spec: &'static EventSpec,
+    partition: i32,
+    n: i64,
+    key: Option<&str>,
+    fields: &Value,
+) -> KafkaRecord {
+    let id = format!("01996c5d-0000-7000-8000-{n:012}");
+    let timestamp = format!("2026-09-21T14:{:02}:{:02}.000Z", 13 + n / 60 % 46, n % 60);
+    let mut value = json!({
+        "event_id": id, "event_type": spec.event_type,
+        "schema_version": spec.schema_version.to_string(), "timestamp": timestamp,
+    });
+    for (name, field) in fields.as_object().unwrap() {
+        value[name] = field.clone();
+    }
+    let record = KafkaRecord::new(spec.topic, partition, n)
+        .json(&value)
+        .header("event_id", id)
+        .header("event_type", spec.event_type)
+        .header("timestamp", timestamp);
+    match key {
+        Some(key) => record.key(key),
+        None => record,
+    }
+}
+
+/// The same record at another offset, as a producer sends it that did not hear its acknowledgement.
+fn again(record: &KafkaRecord, offset: i64) -> KafkaRecord {
+    KafkaRecord {
+        offset,
+        ..record.clone()
+    }
+}
+
+/// The record with its value cut off in the middle: no JSON any more.
+fn cut_off(mut record: KafkaRecord) -> KafkaRecord {
+    let value = record.value.as_mut().unwrap();
+    value.truncate(value.len() / 2);
+    record
 }
 
 fn member(name: &str, value: &Value) -> String {

@@ -16,6 +16,7 @@ use processing::{Change, Expect, ItemKey, Store as _, Transaction, Write};
 use serde_json::json;
 
 use crate::binaries;
+use crate::samples::Seed;
 
 /// The name of the queue for dead letters and on-failure documents.
 pub const QUEUE: &str = "dead-letters";
@@ -57,7 +58,7 @@ impl System {
             ttl_attribute: None,
             new_image_stream: false,
         };
-        let mut specs = tables::TABLES.to_vec();
+        let mut specs = tables::tables();
         specs.push(own);
         for spec in &mut specs {
             spec.new_image_stream = false;
@@ -69,7 +70,7 @@ impl System {
 
     /// Starts the servers and makes the tables: a dead letter cannot be sent yet.
     pub async fn start_without_queue() -> Self {
-        Self::start_with_tables(tables::TABLES.to_vec()).await
+        Self::start_with_tables(tables::tables()).await
     }
 
     async fn start_with_tables(specs: Vec<TableSpec>) -> Self {
@@ -182,6 +183,31 @@ impl System {
     #[must_use]
     pub fn tables(&self) -> &aws_sdk_dynamodb::Client {
         &self.tables
+    }
+
+    /// Puts the items there that a sample finds.
+    pub async fn seed(&self, seeds: &[Seed]) {
+        let tables = event_schema::catalogue::tables();
+        let writes = seeds.iter().map(|seed| {
+            let table = tables.iter().find(|table| **table == seed.table);
+            let (partition, sort) = seed.key.clone();
+            Write {
+                key: ItemKey {
+                    table: table.unwrap(),
+                    partition,
+                    sort,
+                },
+                expect: Expect::Absent,
+                change: Change::Put(seed.item.as_object().unwrap().clone()),
+            }
+        });
+        for (n, writes) in writes.collect::<Vec<_>>().chunks(100).enumerate() {
+            let transaction = Transaction {
+                token: format!("seed-{n}"),
+                writes: writes.to_vec(),
+            };
+            self.store().commit(&transaction).await.unwrap();
+        }
     }
 
     /// Puts products into stock.

@@ -12,15 +12,13 @@ use local_platform::LocalLambda;
 use serde_json::{Value, json};
 use system_tests::picture::{Messages, Picture, Stock};
 use system_tests::repository;
+use system_tests::samples::order_created::PIECES;
 use system_tests::samples::{self, Sample};
 use system_tests::system::System;
 
 const COMMAND: &str = "UPDATE_GOLDEN=1 cargo test -p system-tests --test samples";
 
 const FUNCTION: &str = "order-created";
-
-/// The stock of each product, `p-1` to `p-10`, before a sample is sent.
-const PIECES: i64 = 1_000;
 
 /// Bytes of an invocation's payload (Lambda quotas).
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;

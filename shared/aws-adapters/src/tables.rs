@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use event_schema::catalogue;
 use processing::{Cause, OUTBOX_TABLE, STATE_TABLE};
 
 use crate::call::CallError;
@@ -39,19 +40,22 @@ impl TableSpec {
     }
 }
 
-/// Every table.
-pub const TABLES: [TableSpec; 4] = [
-    TableSpec::plain("products"),
-    TableSpec::plain("orders"),
-    TableSpec {
-        ttl_attribute: Some("expires_at"),
-        ..TableSpec::plain(STATE_TABLE)
-    },
-    TableSpec {
-        new_image_stream: true,
-        ..TableSpec::plain(OUTBOX_TABLE)
-    },
-];
+/// Returns every table of the catalogue, by name.
+#[must_use]
+pub fn tables() -> Vec<TableSpec> {
+    let spec = |name| match name {
+        STATE_TABLE => TableSpec {
+            ttl_attribute: Some("expires_at"),
+            ..TableSpec::plain(name)
+        },
+        OUTBOX_TABLE => TableSpec {
+            new_image_stream: true,
+            ..TableSpec::plain(name)
+        },
+        _ => TableSpec::plain(name),
+    };
+    catalogue::tables().into_iter().map(spec).collect()
+}
 
 /// Times that a new table is asked whether it is ready, one [`READY_PAUSE`] apart.
 const READY_TRIES_MAX: u32 = 300;
@@ -72,14 +76,14 @@ pub struct CreateTablesError {
 #[error("it was not ready after {READY_TRIES_MAX} checks, {} ms apart", READY_PAUSE.as_millis())]
 struct NotReadyError;
 
-/// Makes those of [`TABLES`] that are not there yet, and waits until all are ready.
+/// Makes those of [`tables`] that are not there yet, and waits until all are ready.
 ///
 /// A table that is there is left as it is, apart from its time to live. Calling it twice is calling it once.
 ///
 /// # Errors
 /// Fails at the first table that the service refuses, or that is not ready within a minute.
 pub async fn create_tables(client: &Client, table_prefix: &str) -> Result<(), CreateTablesError> {
-    create_these_tables(client, table_prefix, &TABLES).await
+    create_these_tables(client, table_prefix, &tables()).await
 }
 
 /// Does what [`create_tables`] does, for these tables: without streams, for instance, or with tables of a test.

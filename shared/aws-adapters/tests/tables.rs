@@ -11,7 +11,7 @@ async fn tables_can_be_made_twice_and_are_as_specified() {
     for _ in 0..2 {
         tables::create_tables(&client, "local-").await.unwrap();
     }
-    for spec in tables::TABLES {
+    for spec in tables::tables() {
         let name = format!("local-{}", spec.name);
         let table = client
             .describe_table()

@@ -6,7 +6,7 @@
 
 mod functions;
 
-pub use functions::{Access, FUNCTIONS, FunctionSpec, HttpRoute, Subscription, TableUse};
+pub use functions::{Access, FUNCTIONS, FunctionSpec, HttpRoute, Subscription, TableUse, tables};
 
 use crate::{Event, EventSpec, events};
 

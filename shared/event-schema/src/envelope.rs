@@ -15,7 +15,8 @@ pub use self::{
     bounds::{DEPTH_MAX, VALUE_BYTES_MAX, WRITTEN_BYTES_MAX},
     error::{ReadError, WriteError},
 };
-use crate::{Event, EventId, SchemaVersion, Timestamp};
+use crate::incoming::{Choice, choose};
+use crate::{Event, EventId, Incoming, SchemaVersion, Timestamp};
 
 /// Names of the Kafka headers that repeat the envelope, and of the one that carries the trace.
 pub mod header {
@@ -51,15 +52,17 @@ pub struct Hints<'a> {
     pub event_type: Option<&'a str>,
     /// The header [`header::TIMESTAMP`]; an invalid one is as good as none.
     pub timestamp: Option<&'a str>,
+    /// The topic it lies on; chooses among several types where nothing names one.
+    pub topic: Option<&'a str>,
 }
 
 /// What a value turned out to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Read<E> {
-    /// An event of the type that was asked for.
+    /// An event of a type that was asked for.
     Event(Envelope<E>),
     /// Something of another type, known or not, by its name as the producer wrote it: a shared
-    /// topic carries it, and a reader of `E` ignores it.
+    /// topic carries it, and who reads others ignores it.
     OtherType(String),
 }
 
@@ -73,34 +76,6 @@ impl<E: Event> Envelope<E> {
             timestamp: None,
             payload,
         }
-    }
-
-    /// Reads a record's value.
-    ///
-    /// Unknown fields are ignored. A value that names no type, and whose hints name none, is taken
-    /// for an `E`: its topic says so. A field that is there twice, also in two spellings, is refused
-    /// rather than guessed at.
-    ///
-    /// # Errors
-    /// See [`ReadError`]; no error text holds anything of the value but field names, positions and
-    /// a version number. The errors are permanent: the same bytes fail the same way.
-    pub fn read(value: &[u8], hints: Hints<'_>) -> Result<Read<E>, ReadError> {
-        bounds::check(value)?;
-        let head = Head::read(value)?;
-        if let Some(name) = head.event_type(hints)?
-            && !E::SPEC.is_named(&name)
-        {
-            return Ok(Read::OtherType(name));
-        }
-        let schema_version = head.schema_version(E::SPEC.schema_version)?;
-        let payload = read_payload::<E>(value)?;
-        payload.validate()?;
-        Ok(Read::Event(Self {
-            event_id: head.event_id(hints)?,
-            schema_version,
-            timestamp: head.timestamp(hints)?,
-            payload,
-        }))
     }
 
     /// Writes the canonical form: flat, `snake_case`, the envelope's fields first, in the type's own
@@ -128,8 +103,38 @@ impl<E: Event> Envelope<E> {
     }
 }
 
+impl<P: Incoming> Envelope<P> {
+    /// Reads a record's value.
+    ///
+    /// Unknown fields are ignored. A value that names no type, and whose hints name none, is taken for the only
+    /// type that is read, or for the one that the topic carries. A field that is there twice, also in two
+    /// spellings, is refused rather than guessed at.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; no error text holds anything of the value but field names, positions and
+    /// a version number. The errors are permanent: the same bytes fail the same way.
+    pub fn read(value: &[u8], hints: Hints<'_>) -> Result<Read<P>, ReadError> {
+        bounds::check(value)?;
+        let head = Head::read(value)?;
+        let name = head.event_type(hints)?;
+        let spec = match choose(P::SPECS, name.as_deref(), hints.topic) {
+            Choice::One(spec) => spec,
+            Choice::Other => return Ok(Read::OtherType(name.unwrap_or_default())),
+            Choice::Unclear => return Err(ReadError::UnnamedEventType),
+        };
+        let schema_version = head.schema_version(spec.schema_version)?;
+        let payload = P::read_as(spec, value)?;
+        Ok(Read::Event(Self {
+            event_id: head.event_id(hints)?,
+            schema_version,
+            timestamp: head.timestamp(hints)?,
+            payload,
+        }))
+    }
+}
+
 /// Reads the payload fast, and on failure once more to learn which field it was.
-fn read_payload<E: Event>(value: &[u8]) -> Result<E, ReadError> {
+pub(crate) fn read_payload<E: Event>(value: &[u8]) -> Result<E, ReadError> {
     serde_json::from_slice(value).or_else(|_| {
         let mut json = serde_json::Deserializer::from_slice(value);
         serde_path_to_error::deserialize(&mut json)

@@ -18,6 +18,7 @@ pub mod events;
 mod amount;
 mod envelope;
 mod event;
+mod incoming;
 mod labels;
 mod open_enum;
 mod text;
@@ -28,6 +29,7 @@ pub use amount::{AmountSchema, InvalidAmount};
 pub use envelope::{DEPTH_MAX, Envelope, Hints, Read, ReadError, VALUE_BYTES_MAX, WriteError};
 pub use envelope::{WRITTEN_BYTES_MAX, header};
 pub use event::{Deduplication, Event, EventSpec, InvalidEvent};
+pub use incoming::Incoming;
 pub use labels::{LABELS_MAX, Labels};
 pub use text::{
     ChargeId, ConcertId, CouponId, EventId, InvalidText, MetricName, OrderId, PaymentId, Personal,

@@ -168,6 +168,7 @@ proptest! {
             event_id: event_id.as_deref(),
             event_type: event_type.as_deref(),
             timestamp: timestamp.as_deref(),
+            topic: None,
         };
         catalogue::visit(&mut ReadAll { value: &value, hints });
     }

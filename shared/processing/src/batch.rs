@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_schema::{Envelope, Event, Hints, Read, Timestamp};
+use event_schema::{Envelope, Hints, Incoming, Read, Timestamp};
 use msk_event::{Delivered, ItemIdentifier, KafkaEvent, Malformed, Position};
 
 use crate::decide::Dedup;
@@ -71,7 +71,7 @@ pub(crate) enum Fate {
     Unfinished(Refusal),
 }
 
-impl<E: Event> Batch<E> {
+impl<E: Incoming> Batch<E> {
     pub(crate) fn decode(event: &KafkaEvent<'_>, dedup: Dedup, now: Timestamp) -> Self {
         let cluster = event.cluster().into_owned();
         let mut partitions: BTreeMap<String, Vec<Entry<E>>> = BTreeMap::new();
@@ -159,7 +159,7 @@ impl<E> Entry<E> {
     }
 }
 
-pub(crate) fn decode_record<E: Event>(
+pub(crate) fn decode_record<E: Incoming>(
     delivered: &msk_event::Record<'_>,
     cluster: &str,
     dedup: Dedup,
@@ -169,7 +169,7 @@ pub(crate) fn decode_record<E: Event>(
     let traceparent = delivered.header_str("traceparent").map(str::to_owned);
     let (content, event_type) = read_event::<E>(delivered, cluster, dedup, now);
     let event_key = match &content {
-        Content::Event(record) => record.event.ordering_key(),
+        Content::Event(record) => record.event.key(),
         Content::OtherType | Content::Undecodable(_) => None,
     };
     let key = ordering_key(delivered.key.as_deref(), event_key);
@@ -204,13 +204,12 @@ fn with_key<E>(
     content
 }
 
-fn read_event<E: Event>(
+fn read_event<E: Incoming>(
     delivered: &msk_event::Record<'_>,
     cluster: &str,
     dedup: Dedup,
     now: Timestamp,
 ) -> (Content<E>, Option<String>) {
-    let own_type = Some(E::SPEC.event_type.to_owned());
     let Some(value) = &delivered.value else {
         let refusal = Refusal::new("tombstone", "the record has no value");
         return (Content::Undecodable(refusal), None);
@@ -219,6 +218,12 @@ fn read_event<E: Event>(
         event_id: delivered.header_str("event_id"),
         event_type: delivered.header_str("event_type"),
         timestamp: delivered.header_str("timestamp"),
+        topic: Some(&delivered.topic),
+    };
+    // What cannot be read is of the only type that is read, or of the one that its header names.
+    let own_type = match E::SPECS {
+        [only] => Some(only.event_type.to_owned()),
+        _ => hints.event_type.map(str::to_owned),
     };
     let envelope = match Envelope::<E>::read(value, hints) {
         Ok(Read::Event(envelope)) => envelope,
@@ -254,7 +259,8 @@ fn read_event<E: Event>(
         traceparent: None,
         source,
     };
-    (Content::Event(Box::new(record)), own_type)
+    let own_type = record.event.spec().event_type.to_owned();
+    (Content::Event(Box::new(record)), Some(own_type))
 }
 
 fn malformed_entry<E>(malformed: &Malformed<'_>) -> Entry<E> {

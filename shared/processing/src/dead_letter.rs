@@ -2,7 +2,7 @@
 //!
 //! How a letter travels is the adapter's business. The engine only writes it down.
 
-use event_schema::{Event, Timestamp};
+use event_schema::{EventSpec, Incoming, Timestamp};
 use msk_event::Position;
 use serde::Serialize;
 use serde_json::Value;
@@ -91,7 +91,7 @@ pub(crate) struct Failures {
 }
 
 impl Origin<'_> {
-    pub(crate) fn letter<E: Event>(
+    pub(crate) fn letter<E: Incoming>(
         &self,
         entry: &Entry<E>,
         refusal: &Refusal,
@@ -108,7 +108,7 @@ impl Origin<'_> {
             first_failed_at: failures.first_at,
             last_failed_at: failures.last_at,
             event_type: entry.event_type.clone(),
-            schema_version: E::SPEC.schema_version.to_string(),
+            schema_version: schema_version::<E>(entry.event_type.as_deref()),
             code_version: self.code_version.to_owned(),
             trace_id: entry.traceparent.clone(),
             key_hash: entry
@@ -121,6 +121,14 @@ impl Origin<'_> {
             record: raw_record(&entry.raw),
         }
     }
+}
+
+/// The version in which the type of a record is read; of one whose type is not known, that of the first type.
+fn schema_version<E: Incoming>(event_type: Option<&str>) -> String {
+    let is_it = |spec: &&&EventSpec| event_type.is_some_and(|name| spec.is_named(name));
+    let spec = E::SPECS.iter().find(is_it).or(E::SPECS.first());
+    spec.map(|spec| spec.schema_version.to_string())
+        .unwrap_or_default()
 }
 
 /// A dead letter of what the relay could not publish: no record yet, so it has no position.

@@ -1,6 +1,6 @@
 //! What an author writes: one pure function that decides what a record does.
 
-use event_schema::Event;
+use event_schema::Incoming;
 
 use crate::record::Record;
 use crate::rejection::Rejection;
@@ -12,8 +12,8 @@ use crate::work::Work;
 /// leaves nothing behind but what it tells `work`. It **may run more than once** for a record: when an
 /// item is not loaded yet, and when another invocation changed what it read before the commit.
 pub trait Decide: Send + Sync + 'static {
-    /// The event that the handler's topic carries.
-    type Event: Event;
+    /// The event that the handler's topic carries, or one of several ([`event_schema::one_of!`]).
+    type Event: Incoming;
     /// The function's name. It scopes everything that is stored and never changes.
     const NAME: &'static str;
     /// How a record that was already finished is known again.

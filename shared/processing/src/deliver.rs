@@ -6,15 +6,15 @@
 
 use std::time::Duration;
 
-use event_schema::Event;
+use event_schema::Incoming;
 
 use crate::record::Record;
 use crate::rejection::Rejection;
 
 /// A handler whose effect lies outside the database: an e-mail, a call to another system.
 pub trait Deliver: Send + Sync + 'static {
-    /// The event that the handler's topic carries.
-    type Event: Event;
+    /// The event that the handler's topic carries, or one of several ([`event_schema::one_of!`]).
+    type Event: Incoming;
     /// The function's name. It scopes everything that is stored and never changes.
     const NAME: &'static str;
     /// How often and when a failed delivery is tried again.

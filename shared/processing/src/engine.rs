@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use event_schema::{Event, Timestamp};
+use event_schema::{Incoming, Timestamp};
 use msk_event::{EventError, KafkaEvent, Redrive};
 
 use crate::batch::{Batch, Entry, Fate};
@@ -285,7 +285,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
     }
 }
 
-impl<E: Event> Run<E> {
+impl<E: Incoming> Run<E> {
     fn note_epochs(&mut self, cache: &Cache) {
         for (key, stored) in &cache.items {
             if let Some(fence) = is_fence(key)

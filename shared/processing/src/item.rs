@@ -64,6 +64,17 @@ pub trait Item: Serialize + DeserializeOwned {
     fn key(&self) -> Key;
 }
 
+impl ItemKey {
+    /// Names an item of a kind by its key inside the kind's table: for who looks into a store from outside, as
+    /// tests do.
+    ///
+    /// # Errors
+    /// `invalid_key`, as a handler that uses it would be refused.
+    pub fn of<I: Item>(key: impl Into<Key>) -> Result<Self, Rejection> {
+        item_key::<I>(key.into())
+    }
+}
+
 pub(crate) fn item_key<I: Item>(key: Key) -> Result<ItemKey, Rejection> {
     let sort = key.sort.unwrap_or_else(|| NO_SORT_KEY.to_owned());
     let key = ItemKey {

@@ -98,7 +98,7 @@ impl AddAssign for Effort {
 }
 
 impl Processed {
-    pub(crate) fn of<E: event_schema::Event>(
+    pub(crate) fn of<E: event_schema::Incoming>(
         batch: Batch<E>,
         dedup: Dedup,
         effort: Effort,

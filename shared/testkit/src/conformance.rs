@@ -13,7 +13,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use event_schema::Event;
+use event_schema::Incoming as _;
 use processing::{Body, Decide, ItemKey};
 use serde::Serialize;
 use serde_json::Value;
@@ -71,7 +71,7 @@ impl<H: Decide, F: Fn() -> H> Suite<F> {
     pub fn new(make: F) -> Self {
         Self {
             make,
-            topic: H::Event::SPEC.topic.to_owned(),
+            topic: (H::Event::SPECS.first()).map_or_else(String::new, |spec| spec.topic.to_owned()),
             samples: Vec::new(),
             seeds: Vec::new(),
             poisons: Vec::new(),
@@ -79,7 +79,7 @@ impl<H: Decide, F: Fn() -> H> Suite<F> {
         }
     }
 
-    /// Sets the topic, where it is not the canonical one of the handler's event.
+    /// Sets the topic, where it is not the canonical one of the handler's first event.
     pub fn topic(mut self, topic: impl Into<String>) -> Self {
         self.topic = topic.into();
         self

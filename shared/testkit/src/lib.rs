@@ -15,6 +15,7 @@ mod memory_dead_letters;
 mod memory_publisher;
 mod memory_store;
 mod report;
+mod rig;
 mod store_conformance;
 mod virtual_timer;
 
@@ -27,6 +28,7 @@ pub use mapping::{
 pub use memory_dead_letters::MemoryDeadLetters;
 pub use memory_publisher::MemoryPublisher;
 pub use memory_store::{MemoryStore, StoreCalls, TOKEN_SECONDS, item_key};
+pub use rig::Rig;
 pub use store_conformance::store_conformance;
 pub use virtual_timer::{IDLE_POLLS, VirtualTimer};
 

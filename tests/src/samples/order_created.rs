@@ -18,6 +18,8 @@ const STARTED_MS: i64 = 1_790_000_000_000;
 const THOUSAND: i64 = 1_000;
 /// The products that the large sample spreads over.
 const PRODUCTS: i64 = 10;
+/// The stock of each before a sample is sent.
+pub const PIECES: i64 = 1_000;
 
 /// Returns the samples, one a case.
 pub(super) fn samples() -> Vec<Sample> {
@@ -33,10 +35,19 @@ pub(super) fn samples() -> Vec<Sample> {
         ("old-schema-version", old_schema_version()),
         ("thousand", thousand()),
     ];
-    let sample = |(case, event): (&'static str, Event)| Sample {
-        function: "order-created",
-        case,
-        text: event.write(),
+    let sample = |(case, event): (&'static str, Event)| {
+        let sample = Sample::new("order-created", case, event.write());
+        let sample = (1..=PRODUCTS).fold(sample, |sample, n| {
+            let product = format!("p-{n}");
+            let item = json!({ "product_id": product, "available": PIECES });
+            sample.seed("products", &product, "-", item)
+        });
+        match case {
+            "poison" => sample.letter(3, 32, "invalid_json"),
+            "tombstone" => (sample.letter(4, 42, "tombstone")).letter(4, 43, "tombstone"),
+            "old-schema-version" => sample.letter(0, 82, "unsupported_schema_version"),
+            _ => sample,
+        }
     };
     cases.into_iter().map(sample).collect()
 }

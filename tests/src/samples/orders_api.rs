@@ -25,10 +25,8 @@ pub(super) fn samples() -> Vec<Sample> {
         ("not-found", function_url("GET", "/orders/o-404", None)),
         ("health", function_url("GET", "/health", None)),
     ];
-    let sample = |(case, event): (&'static str, Value)| Sample {
-        function: "orders-api",
-        case,
-        text: format!("{:#}\n", sorted(event)),
+    let sample = |(case, event): (&'static str, Value)| {
+        Sample::new("orders-api", case, format!("{:#}\n", sorted(event)))
     };
     cases.into_iter().map(sample).collect()
 }

@@ -20,11 +20,7 @@ pub const EVENT_IDS: [&str; 3] = [
 pub const TOPIC: &str = "order.order.status-changed";
 
 pub(super) fn samples() -> Vec<Sample> {
-    let sample = |case, payload: Value| Sample {
-        function: FUNCTION,
-        case,
-        text: format!("{payload:#}\n"),
-    };
+    let sample = |case, payload: Value| Sample::new(FUNCTION, case, format!("{payload:#}\n"));
     let rows = [row(1, &EVENT_IDS[..2]), row(2, &EVENT_IDS[2..])];
     vec![
         sample("stream", json!({ "Records": rows })),

@@ -2,7 +2,9 @@
 //!
 //! How a function decides is in its own crate; this is what infrastructure has to know of it.
 
-use crate::{Deduplication, Event, EventSpec, events};
+use std::collections::BTreeSet;
+
+use crate::{Deduplication, EventSpec};
 
 /// One function: a name, its mappings and its rights.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,26 @@ pub struct FunctionSpec {
     pub dedup: Deduplication,
     /// The tables it touches, by their names in every deployment.
     pub tables: &'static [TableUse],
+}
+
+impl FunctionSpec {
+    /// A function that reads events and does nothing yet; each says what is different of it.
+    pub(crate) const fn reading(
+        name: &'static str,
+        reads: &'static [&'static EventSpec],
+        dedup: Deduplication,
+    ) -> Self {
+        Self {
+            name,
+            reads,
+            http: &[],
+            streams: &[],
+            schedule_seconds: None,
+            publishes: &[],
+            dedup,
+            tables: &[],
+        }
+    }
 }
 
 /// Requests that a function answers.
@@ -65,90 +87,46 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod order_created;
+mod orders_api;
+mod outbox_relay;
+
 /// Every function, by name.
-pub const FUNCTIONS: &[FunctionSpec] = &[
-    FunctionSpec {
-        name: "order-created",
-        reads: &[events::OrderCreated::SPEC],
-        http: &[],
-        streams: &[],
-        schedule_seconds: None,
-        publishes: &[
-            events::NotificationRequested::SPEC,
-            events::OrderStatusChanged::SPEC,
-            events::StockUpdated::SPEC,
-        ],
-        dedup: Deduplication::EventId,
-        tables: &[
-            TableUse {
-                table: "orders",
-                access: Access::ReadWrite,
-            },
-            TableUse {
-                table: "outbox",
-                access: Access::Write,
-            },
-            TableUse {
-                table: "products",
-                access: Access::ReadWrite,
-            },
-            TableUse {
-                table: "state",
-                access: Access::ReadWrite,
-            },
-        ],
-    },
-    FunctionSpec {
-        name: "orders-api",
-        reads: &[],
-        http: &[
-            HttpRoute {
-                method: "POST",
-                path: "/orders",
-            },
-            HttpRoute {
-                method: "GET",
-                path: "/orders/{id}",
-            },
-            HttpRoute {
-                method: "GET",
-                path: "/health",
-            },
-        ],
-        streams: &[],
-        schedule_seconds: None,
-        publishes: &[events::OrderCreated::SPEC],
-        dedup: Deduplication::IdempotencyKey,
-        tables: &[
-            TableUse {
-                table: "orders",
-                access: Access::ReadWrite,
-            },
-            TableUse {
-                table: "outbox",
-                access: Access::Write,
-            },
-            TableUse {
-                table: "state",
-                access: Access::ReadWrite,
-            },
-        ],
-    },
-    FunctionSpec {
-        name: "outbox-relay",
-        reads: &[],
-        http: &[],
-        streams: &["outbox"],
-        schedule_seconds: Some(60),
-        // It carries what the others publish, to every topic.
-        publishes: &[],
-        dedup: Deduplication::EventId,
-        tables: &[TableUse {
-            table: "outbox",
+pub const FUNCTIONS: &[FunctionSpec] = &[order_created::SPEC, orders_api::SPEC, outbox_relay::SPEC];
+
+/// Returns every table that a function touches, by name.
+#[must_use]
+pub fn tables() -> Vec<&'static str> {
+    let used = FUNCTIONS.iter().flat_map(|function| function.tables);
+    let names: BTreeSet<_> = used.map(|used| used.table).collect();
+    names.into_iter().collect()
+}
+
+impl TableUse {
+    /// Says that a table is read only.
+    pub(crate) const fn read(table: &'static str) -> Self {
+        Self {
+            table,
+            access: Access::Read,
+        }
+    }
+
+    /// Says that a table is written only.
+    pub(crate) const fn write(table: &'static str) -> Self {
+        Self {
+            table,
+            access: Access::Write,
+        }
+    }
+
+    /// Says that a table is read and written.
+    pub(crate) const fn read_write(table: &'static str) -> Self {
+        Self {
+            table,
             access: Access::ReadWrite,
-        }],
-    },
-];
+        }
+    }
+}
 
 impl FunctionSpec {
     /// Returns the function's mappings: group `{function}.v1` for one topic, and

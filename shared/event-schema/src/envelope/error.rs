@@ -61,6 +61,9 @@ pub enum ReadError {
     /// The event type, of the value or its hint, is no short printable text.
     #[error("the event type is not a text of 1 to 128 bytes without control characters")]
     InvalidEventType,
+    /// Neither the value nor its hint names a type, and the topic carries several of those that are read.
+    #[error("the event names no type, and its topic carries several")]
+    UnnamedEventType,
     /// The timestamp of the value names no instant.
     #[error("the timestamp is not RFC 3339 with an offset or whole milliseconds since 1970")]
     InvalidTimestamp,
@@ -94,6 +97,7 @@ impl ReadError {
             Self::InvalidField { .. } => "invalid_field",
             Self::InvalidEventId => "invalid_event_id",
             Self::InvalidEventType => "invalid_event_type",
+            Self::UnnamedEventType => "missing_event_type",
             Self::InvalidTimestamp => "invalid_timestamp",
             Self::InvalidSchemaVersion => "invalid_schema_version",
             Self::UnsupportedSchemaVersion { .. } => "unsupported_schema_version",

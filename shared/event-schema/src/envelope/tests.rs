@@ -44,6 +44,7 @@ fn hints_fill_in_what_the_value_lacks_and_nothing_else() {
         event_id: Some("hinted"),
         event_type: Some("order.created"),
         timestamp: Some("2025-01-15T10:30:00Z"),
+        topic: None,
     };
     let filled: Envelope<OrderCreated> = event(&order(r#","event_id":null"#), hints);
     assert_eq!(filled.event_id, EventId::new("hinted").ok());

@@ -27,6 +27,7 @@ fn hints(record: &PlannedRecord) -> Hints<'_> {
         event_id: hint("event_id"),
         event_type: hint("event_type"),
         timestamp: hint("timestamp"),
+        topic: None,
     }
 }
 

@@ -1,0 +1,23 @@
+//! `order-created`: stock is reserved, or the order rejected.
+
+use super::{FunctionSpec, TableUse};
+use crate::{Deduplication, Event, events};
+
+pub(super) const SPEC: FunctionSpec = FunctionSpec {
+    publishes: &[
+        events::NotificationRequested::SPEC,
+        events::OrderStatusChanged::SPEC,
+        events::StockUpdated::SPEC,
+    ],
+    tables: &[
+        TableUse::read_write("orders"),
+        TableUse::write("outbox"),
+        TableUse::read_write("products"),
+        TableUse::read_write("state"),
+    ],
+    ..FunctionSpec::reading(
+        "order-created",
+        &[events::OrderCreated::SPEC],
+        Deduplication::EventId,
+    )
+};
