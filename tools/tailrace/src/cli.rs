@@ -93,6 +93,9 @@ pub(crate) struct DevArgs {
     /// Shows the metrics that functions write, too
     #[arg(long)]
     pub(crate) metrics: bool,
+    /// Leaves out the payment provider and the carrier, which otherwise pay for and deliver each placed order
+    #[arg(long)]
+    pub(crate) no_partners: bool,
     /// The port of Lambda's APIs; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 9001)]
     pub(crate) lambda_port: u16,

@@ -1,10 +1,12 @@
-//! `tailrace demo`: orders through the whole system, and the proof that the books balance.
+//! `tailrace demo`: all of the business through the whole system, and the proof that the books balance.
 //!
 //! Read [`tell`]: it is the demo from its plan to its last line. Nothing that is shown at the end was counted on
-//! the way; [`books`] reads it back, [`checks`] compares it with the plan.
+//! the way; [`books`] reads it back, [`areas`] replays what lies in Kafka and compares.
 
+mod areas;
 mod books;
 mod checks;
+mod evidence;
 mod plan;
 mod produce;
 mod random;
@@ -24,21 +26,19 @@ use tracing_subscriber::util::TryInitError;
 use crate::cli::DemoArgs;
 use crate::logs::Logs;
 use crate::platform::{DynamoDbOptions, MappingEnded, Platform, PlatformError, Settings};
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::signals::StopSignals;
 use crate::text::{Table, counted, grouped};
 
 use books::{Books, BooksError, TablesError};
-use checks::Evidence;
+use evidence::Evidence;
 use plan::{Plan, PlanError, Recipe};
 use produce::{ProduceError, Progress, Sender, Sent};
 use waiting::WaitError;
 
-/// The function that the demo is about.
-const FUNCTION: &str = "order-created";
-/// The invocation whose batch is delivered a second time. Even the smallest demo has this one and the next.
+/// The invocation of each mapping whose batch is delivered a second time. Even the smallest demo has this one and the next.
 const DUPLICATED_INVOCATION: u64 = 1;
-/// The invocation before whose commit the poller dies, so that all that is uncommitted is read again.
+/// The invocation of each mapping before whose commit the poller dies, so that all that is uncommitted is read again.
 const KILLED_INVOCATION: u64 = 3;
 
 /// Why the demo failed.
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &DemoArgs, screen: &mut Screen) -> Result<(), Demo
     })?;
     logs.install().map_err(DemoError::Logging)?;
     let mut signals = StopSignals::take().map_err(DemoError::Signals)?;
-    let mut platform = Platform::start(&settings(args, logs, starts_at)).await?;
+    let mut platform = Platform::start(&settings(args, &plan, logs, starts_at)).await?;
     let told = tokio::select! {
         told = tell(args, &plan, &platform, screen, started) => told,
         () = signals.received() => Err(DemoError::Interrupted),
@@ -123,7 +123,7 @@ async fn tell(
     started: Instant,
 ) -> Result<(), DemoError> {
     screen.line(&opening(args, plan, platform))?;
-    books::seed(platform.resources(), &plan.products).await?;
+    books::seed(platform.resources(), plan).await?;
     let first_sent = Instant::now();
     let sent = send(plan, platform, screen).await?;
     let waited = waiting::until_idle(platform, sent.len(), screen).await;
@@ -144,7 +144,7 @@ async fn tell(
             .map(|mapping| mapping.handle.metrics().invoked_event_count)
             .sum(),
     };
-    let checks = evidence.checks();
+    let checks = areas::checks(&evidence);
     summary::show(&evidence, &checks, screen)?;
     let failed = checks
         .iter()
@@ -169,7 +169,7 @@ async fn send(
     screen: &mut Screen,
 ) -> Result<Vec<Sent>, DemoError> {
     let mut sender = Sender::new(&platform.endpoints().kafka, plan)?;
-    let mut progress = waiting::ProgressLine::new("sent", plan.records.len());
+    let mut progress = screen::Steps::new("sent", plan.records.len());
     loop {
         match sender.send_some().await? {
             Progress::Partly(rest) => {
@@ -184,7 +184,7 @@ async fn send(
     }
 }
 
-fn settings(args: &DemoArgs, logs: Logs, starts_at: Timestamp) -> Settings {
+fn settings(args: &DemoArgs, plan: &Plan, logs: Logs, starts_at: Timestamp) -> Settings {
     // Real servers may remember an earlier demo, so each has tables and a queue of its own.
     let name = format!("demo-{}", starts_at.as_ms());
     let faults = [
@@ -192,10 +192,7 @@ fn settings(args: &DemoArgs, logs: Logs, starts_at: Timestamp) -> Settings {
         (KILLED_INVOCATION, Fault::KillBeforeCommit),
     ];
     Settings {
-        functions: FUNCTIONS
-            .iter()
-            .filter(|function| function.name == FUNCTION)
-            .collect(),
+        functions: FUNCTIONS.iter().collect(),
         functions_dir: args.servers.functions_dir.clone(),
         kafka: args.servers.kafka(),
         dynamodb: args.servers.dynamodb(DynamoDbOptions {
@@ -207,6 +204,7 @@ fn settings(args: &DemoArgs, logs: Logs, starts_at: Timestamp) -> Settings {
         http_port: 0,
         table_prefix: format!("{name}-"),
         queue_name: format!("{name}-dead-letters"),
+        partners: Some(plan.paid_early()),
         faults: FaultPlan::planned(faults),
         logs,
         log_format: "JSON",
@@ -220,16 +218,15 @@ fn opening(args: &DemoArgs, plan: &Plan, platform: &Platform) -> String {
     servers.row(["DynamoDB", &endpoints.dynamodb]);
     servers.row(["SQS", &endpoints.sqs]);
     servers.row(["Lambda", &platform.lambda().endpoint()]);
-    let functions = platform.mappings().iter();
-    let functions = functions.map(|mapping| format!("{} ← {}", mapping.function, mapping.topic));
-    servers.row(["function", &functions.collect::<Vec<_>>().join(", ")]);
     servers.row(["log", &args.log.display().to_string()]);
     format!(
-        "Tailrace demo: {} orders from seed {}, for {} products. On purpose, a batch is delivered twice\n\
-         and a poller dies before its commit.\n\n{}\n",
+        "Tailrace demo: {} orders and {} other events from seed {}, through {} functions and {} mappings.\n\
+         On purpose, each mapping delivers a batch twice and loses its poller before a commit.\n\n{}\n",
         grouped(args.orders),
+        counted(plan.records.len().saturating_sub(plan.orders.len())),
         args.seed,
-        counted(plan.products.len()),
+        counted(FUNCTIONS.len()),
+        counted(platform.mappings().len()),
         servers.lay_out()
     )
 }

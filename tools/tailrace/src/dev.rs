@@ -2,6 +2,7 @@
 //!
 //! It sends nothing by itself.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use esm_emulator::FaultPlan;
@@ -67,6 +68,7 @@ fn settings(args: &DevArgs, logs: Logs) -> Result<Settings, NotEmbeddedError> {
         http_port: args.http_port,
         table_prefix: String::new(),
         queue_name: QUEUE_NAME.to_owned(),
+        partners: (!args.no_partners).then(BTreeSet::new),
         faults: FaultPlan::default(),
         logs,
         log_format: "Text",

@@ -8,6 +8,7 @@ mod demo;
 mod dev;
 mod error;
 mod logs;
+mod partners;
 mod platform;
 mod screen;
 mod signals;

@@ -10,15 +10,18 @@ mod servers;
 mod topics;
 mod triggers;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use esm_emulator::FaultPlan;
+use event_schema::OrderId;
 use event_schema::catalogue::FunctionSpec;
 use local_platform::lambda::LambdaOptions;
 use local_platform::{Function, HttpFront, HttpFrontError, LambdaError, LocalLambda};
 
 use crate::logs::Logs;
+use crate::partners::{Partners, PartnersError};
 
 pub(crate) use binaries::MissingFunctionsError;
 pub(crate) use mappings::{MappingEnded, MappingView};
@@ -56,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) table_prefix: String,
     /// The dead-letter queue.
     pub(crate) queue_name: String,
+    /// The orders that the partners leave alone; none without partners.
+    pub(crate) partners: Option<BTreeSet<OrderId>>,
     /// What the mappings do wrong on purpose.
     pub(crate) faults: FaultPlan,
     pub(crate) logs: Logs,
@@ -87,6 +92,8 @@ pub(crate) enum PlatformError {
     Mappings(#[from] MappingSetupError),
     #[error("a stream or a schedule could not be set up")]
     Triggers(#[from] TriggersError),
+    #[error("the payment provider and the carrier could not be set up")]
+    Partners(#[from] PartnersError),
 }
 
 /// The running system; to be shut down, so that functions end and a file of tables is complete.
@@ -94,6 +101,7 @@ pub(crate) enum PlatformError {
 pub(crate) struct Platform {
     mappings: Mappings,
     triggers: Triggers,
+    partners: Option<Partners>,
     fronts: Vec<(&'static FunctionSpec, HttpFront)>,
     lambda: LocalLambda,
     resources: Resources,
@@ -143,9 +151,16 @@ impl Platform {
             faults: &settings.faults,
         };
         let triggers = Triggers::start(&settings.functions, &surroundings).await?;
+        let partners = match &settings.partners {
+            Some(paid_otherwise) => {
+                Some(Partners::start(&endpoints.kafka, paid_otherwise.clone()).await?)
+            }
+            None => None,
+        };
         Ok(Self {
             mappings,
             triggers,
+            partners,
             fronts,
             lambda,
             resources,
@@ -183,6 +198,14 @@ impl Platform {
         &self.triggers
     }
 
+    /// Says whether the partners have answered all that they can hear of.
+    pub(crate) async fn are_partners_done(&self) -> Result<bool, PartnersError> {
+        match &self.partners {
+            Some(partners) => partners.are_done().await,
+            None => Ok(true),
+        }
+    }
+
     /// Waits until a mapping ends although nobody stopped it.
     pub(crate) async fn mapping_ended(&mut self) -> MappingEnded {
         self.mappings.ended().await
@@ -193,6 +216,9 @@ impl Platform {
         let in_flight = Duration::from_secs(FUNCTION_SECONDS_MAX + INVOKE_GRACE_SECONDS);
         for (_, front) in self.fronts {
             front.shutdown().await;
+        }
+        if let Some(partners) = self.partners {
+            partners.shutdown().await;
         }
         self.mappings.shutdown(in_flight).await;
         self.triggers.shutdown(in_flight).await;

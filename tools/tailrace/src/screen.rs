@@ -5,11 +5,17 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::text::{bar, counted};
+
 /// Columns that a progress line may fill; a longer one would wrap and not be drawn over.
 const PROGRESS_COLUMNS_MAX: usize = 78;
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[31m";
 const BOLD: &str = "\u{1b}[1m";
+/// Characters of the bar of [`Steps`].
+const BAR_WIDTH: usize = 30;
+/// Without a terminal, steps are shown so many times.
+const PLAIN_STEPS: usize = 4;
 const PLAIN: &str = "\u{1b}[0m";
 
 /// Where a command writes what it has to show.
@@ -88,6 +94,39 @@ impl Screen {
             write!(self.out, "\r{:width$}\r", "")?;
         }
         Ok(())
+    }
+}
+
+/// A line that says how much of a whole is done; often on a terminal, seldom elsewhere.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    what: &'static str,
+    whole: usize,
+    /// The step that was shown last, of [`PLAIN_STEPS`].
+    step: usize,
+}
+
+impl Steps {
+    pub(crate) fn new(what: &'static str, whole: usize) -> Self {
+        let step = 0;
+        Self { what, whole, step }
+    }
+
+    pub(crate) fn show(&mut self, part: usize, screen: &mut Screen) -> io::Result<()> {
+        let step = part.saturating_mul(PLAIN_STEPS) / self.whole.max(1);
+        let is_due = screen.is_terminal() || step > self.step;
+        if !is_due {
+            return Ok(());
+        }
+        self.step = step;
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        screen.progress(&format!(
+            "  {:<8}  {} {} of {} records",
+            self.what,
+            bar(wide(part), wide(self.whole), BAR_WIDTH),
+            counted(part),
+            counted(self.whole)
+        ))
     }
 }
 

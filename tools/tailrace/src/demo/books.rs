@@ -5,26 +5,27 @@
 mod letters;
 mod offsets;
 mod tables;
+mod topics;
 
 use std::collections::BTreeMap;
 
-use ::tables::{Order, Product};
+use event_schema::catalogue;
+use processing::{Body, STATE_TABLE};
 
 pub(crate) use letters::LettersError;
 pub(crate) use offsets::OffsetsError;
 pub(crate) use tables::{TablesError, seed};
+pub(crate) use topics::{Kept, ReadTopicsError, ends};
 
 use crate::platform::{Endpoints, MappingView, Resources};
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Books {
-    /// By the key of its item.
-    pub(crate) products: BTreeMap<String, Product>,
-    /// By the key of its item.
-    pub(crate) orders: BTreeMap<String, Order>,
-    /// What waits in the outbox for its publication.
-    pub(crate) published: Vec<Published>,
+    /// The items of every table, by partition and sort key.
+    pub(crate) tables: BTreeMap<&'static str, BTreeMap<(String, String), Body>>,
+    /// The records of every topic, by partition and offset.
+    pub(crate) topics: BTreeMap<&'static str, Vec<Kept>>,
     /// In the dead-letter queue; one that was sent twice is there twice.
     pub(crate) letters: Vec<Letter>,
     /// Messages of the dead-letter queue that are none of a function: records that a mapping gave up.
@@ -33,22 +34,14 @@ pub(crate) struct Books {
     pub(crate) lag: u64,
 }
 
-/// An event of the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Published {
-    pub(crate) event_id: String,
-    pub(crate) event_type: String,
-    /// The JSON that Kafka is to get.
-    pub(crate) value: String,
-}
-
 /// A dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
     pub(crate) id: String,
+    pub(crate) function: String,
     pub(crate) code: String,
-    /// Partition and offset; none if the letter does not say.
-    pub(crate) position: Option<(i32, i64)>,
+    /// Topic, partition and offset; none if the letter does not say.
+    pub(crate) position: Option<(String, i32, i64)>,
 }
 
 /// Why the books could not be read.
@@ -56,6 +49,8 @@ pub(crate) struct Letter {
 pub(crate) enum BooksError {
     #[error("the tables cannot be read back")]
     Tables(#[from] TablesError),
+    #[error("the topics cannot be read back")]
+    Topics(#[from] ReadTopicsError),
     #[error("the dead-letter queue cannot be read back")]
     Letters(#[from] LettersError),
     #[error("the committed offsets cannot be read back")]
@@ -70,15 +65,21 @@ impl Books {
         mappings: &[MappingView],
     ) -> Result<Self, BooksError> {
         let tables = tables::Tables::of(resources);
+        let mut all = BTreeMap::new();
+        for table in catalogue::tables() {
+            // Marks are the engine's own, and thousands.
+            if table != STATE_TABLE {
+                all.insert(table, tables.read(table).await?);
+            }
+        }
         let (letters, given_up) = letters::read(&resources.sqs, &resources.queue_url).await?;
         let mut lag = 0;
         for mapping in mappings {
             lag += offsets::lag(&endpoints.kafka, mapping).await?;
         }
         Ok(Self {
-            products: tables.products().await?,
-            orders: tables.orders().await?,
-            published: tables.outbox().await?,
+            tables: all,
+            topics: topics::read(&endpoints.kafka).await?,
             letters,
             given_up,
             lag,

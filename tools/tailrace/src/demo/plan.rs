@@ -1,18 +1,23 @@
-//! What a demo sends: orders, some of them twice, poison among them, and the stock that cannot serve them all.
+//! What a demo sends: the events of all of the business, some of them twice, poison among them.
 //!
-//! The plan is determined by seed, number of orders and starting time. It is also what the books are compared
-//! with afterwards, so it says what each record must become; it does not know how that comes about.
+//! The plan is determined by seed, number of orders and starting time. What must come of it is found afterwards from
+//! what lies in Kafka ([`super::areas`]); the plan only knows what it put there on purpose.
 
 mod line_up;
 mod order;
 mod poison;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use event_schema::{InvalidText, ProductId, Timestamp, UserId, WriteError};
+use event_schema::{
+    Envelope, Event, EventId, InvalidText, OrderId, ProductId, Timestamp, UserId, WriteError,
+    header,
+};
+use serde_json::Value;
 
 pub(crate) use poison::Poison;
 
+use super::areas;
 use super::random::Random;
 use line_up::LineUp;
 use order::Draft;
@@ -38,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) products: BTreeMap<ProductId, Stock>,
     /// What is ordered, by order id: what must be in the books, once each.
     pub(crate) orders: BTreeMap<String, PlannedOrder>,
+    /// Items that are there before anything is sent, besides the products.
+    pub(crate) seeds: Vec<Seed>,
     /// The records in the order in which they are sent.
     pub(crate) records: Vec<PlannedRecord>,
 }
@@ -56,12 +63,34 @@ pub(crate) struct PlannedOrder {
     pub(crate) user_id: UserId,
     /// Pieces by product.
     pub(crate) quantities: BTreeMap<ProductId, i64>,
+    pub(crate) payment: Payment,
+}
+
+/// How an order is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payment {
+    /// By the payment provider, when the order is placed.
+    Accepted,
+    /// It costs more than the payment provider lets pass.
+    Declined,
+    /// Before the order itself is sent.
+    Early,
+}
+
+/// An item that is there before anything is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seed {
+    pub(crate) table: &'static str,
+    pub(crate) partition: String,
+    pub(crate) sort: String,
+    pub(crate) item: Value,
 }
 
 /// A record for Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlannedRecord {
     pub(crate) kind: Kind,
+    pub(crate) topic: &'static str,
     pub(crate) key: String,
     /// None is a tombstone.
     pub(crate) value: Option<String>,
@@ -75,7 +104,9 @@ pub(crate) enum Kind {
     Order,
     /// An order as older producers write it.
     LegacyOrder,
-    /// An order sent a second time: the same event at a new offset.
+    /// Another event of the business.
+    Event,
+    /// An event sent a second time: the same value at a new offset.
     Duplicate,
     /// A record that can never be processed.
     Poison(Poison),
@@ -101,7 +132,14 @@ impl Plan {
             .collect::<Result<_, _>>()?;
         let mut line_up = LineUp::default();
         for draft in &drafts {
+            if let Some(payment) = draft.early_payment()? {
+                line_up.push_before(draft.number, payment, &mut random);
+            }
             line_up.push_in_turn(draft.number, draft.record()?);
+        }
+        let business = areas::plan(recipe, &mut random)?;
+        for record in business.records {
+            line_up.push_anywhere(recipe.orders, record, &mut random);
         }
         for draft in chosen(&drafts, recipe.orders / DUPLICATE_EVERY, &mut random) {
             let copy = PlannedRecord {
@@ -121,6 +159,7 @@ impl Plan {
         Ok(Self {
             products: order::stock(&orders, &mut random)?,
             orders,
+            seeds: business.seeds,
             records: line_up.in_order(),
         })
     }
@@ -130,10 +169,39 @@ impl Plan {
         self.records.iter().filter(|record| is(record.kind)).count()
     }
 
-    /// Counts the records that hold a valid order, copies included.
-    pub(crate) fn valid_records(&self) -> usize {
-        self.count(|kind| !matches!(kind, Kind::Poison(_)))
+    /// Returns the orders that are paid before they are sent.
+    pub(crate) fn paid_early(&self) -> BTreeSet<OrderId> {
+        let orders = self.orders.iter();
+        let early = orders.filter(|(_, order)| order.payment == Payment::Early);
+        early
+            .filter_map(|(id, _)| OrderId::new(id.clone()).ok())
+            .collect()
     }
+}
+
+/// Makes a record of an event as its producer writes it today.
+pub(super) fn record<E: Event>(
+    event: E,
+    event_id: &str,
+    at: Timestamp,
+) -> Result<PlannedRecord, PlanError> {
+    let key = event.ordering_key().unwrap_or_default();
+    let envelope = Envelope {
+        event_id: Some(EventId::new(event_id)?),
+        timestamp: Some(at),
+        ..Envelope::new(event)
+    };
+    Ok(PlannedRecord {
+        kind: Kind::Event,
+        topic: E::SPEC.topic,
+        key,
+        value: Some(envelope.write()?),
+        headers: vec![
+            (header::EVENT_ID, event_id.to_owned()),
+            (header::EVENT_TYPE, E::SPEC.event_type.to_owned()),
+            (header::TIMESTAMP, at.to_string()),
+        ],
+    })
 }
 
 /// Chooses so many drafts, each once.

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use event_schema::Event as _;
-use event_schema::events::OrderCreated;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -14,8 +12,6 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 
 use super::plan::{Kind, Plan, PlannedRecord};
 
-/// The topic that orders go to.
-pub(crate) const TOPIC: &str = OrderCreated::SPEC.topic;
 /// Records that are on their way at a time.
 const IN_FLIGHT_RECORDS_MAX: usize = 250;
 /// The longest that one record may take, retries included.
@@ -25,6 +21,7 @@ const DELIVERY_SECONDS_MAX: u64 = 30;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) kind: Kind,
+    pub(crate) topic: &'static str,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
 }
@@ -84,14 +81,15 @@ impl<'a> Sender<'a> {
         let rest = self.plan.records.iter().skip(first);
         let mut under_way = Vec::with_capacity(IN_FLIGHT_RECORDS_MAX);
         for (number, record) in (first + 1..).zip(rest.take(IN_FLIGHT_RECORDS_MAX)) {
-            under_way.push((number, record.kind, self.enqueue(number, record)?));
+            under_way.push((number, record, self.enqueue(number, record)?));
         }
-        for (number, kind, delivery) in under_way {
+        for (number, record, delivery) in under_way {
             let Delivery {
                 partition, offset, ..
             } = delivered(number, delivery).await?;
             self.sent.push(Sent {
-                kind,
+                kind: record.kind,
+                topic: record.topic,
                 partition,
                 offset,
             });
@@ -121,7 +119,9 @@ impl<'a> Sender<'a> {
             });
         let message = FutureRecord {
             payload: record.value.as_deref(),
-            ..FutureRecord::to(TOPIC).key(&record.key).headers(headers)
+            ..FutureRecord::to(record.topic)
+                .key(&record.key)
+                .headers(headers)
         };
         self.producer
             .send_result(message)

@@ -2,15 +2,15 @@
 //!
 //! All numbers under "found" come from the books.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
-use event_schema::events::OrderStatus;
-
-use super::checks::{Check, Evidence};
+use super::areas;
+use super::checks::{self, Check};
+use super::evidence::Evidence;
 use super::plan::{Kind, Poison};
 use crate::screen::Screen;
-use crate::text::{Table, bar, counted, grouped};
+use crate::text::{Table, bar, counted};
 
 /// Characters of a bar.
 const BAR_WIDTH: usize = 24;
@@ -21,16 +21,11 @@ pub(super) fn show(
     checks: &[Check],
     screen: &mut Screen,
 ) -> io::Result<()> {
-    screen.heading("Sent to Kafka")?;
-    screen.line(&sent(evidence).lay_out())?;
-    screen.heading("Found in DynamoDB and SQS")?;
-    screen.line(&found(evidence).lay_out())?;
+    screen.heading("Records on the topics, with those that functions and partners published")?;
+    screen.line(&topics(evidence).lay_out())?;
+    areas::show(evidence, screen)?;
     screen.heading("Dead letters")?;
     screen.line(&letters(evidence).lay_out())?;
-    screen.heading("Stock")?;
-    screen.line(&stock(evidence).lay_out())?;
-    screen.heading("Outbox")?;
-    screen.line(&outbox(evidence).lay_out())?;
     screen.heading("Checks")?;
     for check in checks {
         let mark = screen.mark(check.problem.is_none());
@@ -42,148 +37,55 @@ pub(super) fn show(
     Ok(())
 }
 
-/// Appends a row with a bar of a part of a whole.
-fn row(table: &mut Table, what: &str, part: usize, whole: usize, note: &str) {
-    let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let picture = bar(wide(part), wide(whole), BAR_WIDTH);
-    table.row([what, &counted(part), &picture, note]);
-}
-
-fn sent(evidence: &Evidence<'_>) -> Table {
-    let plan = evidence.plan;
-    let all = evidence.sent.len();
-    let count = |is: fn(Kind) -> bool| evidence.sent.iter().filter(|sent| is(sent.kind)).count();
+fn topics(evidence: &Evidence<'_>) -> Table {
+    let topics = &evidence.books.topics;
+    let most = topics.values().map(Vec::len).max().unwrap_or(0);
     let mut table = Table::new(&[true, false, true, true]);
-    let orders = count(|kind| kind == Kind::Order);
-    row(&mut table, "orders", orders, all, "");
-    let legacy = count(|kind| kind == Kind::LegacyOrder);
-    let note = "as older producers write them (camelCase)";
-    row(&mut table, "older orders", legacy, all, note);
-    let duplicates = count(|kind| kind == Kind::Duplicate);
-    let note = "the same event at a new offset";
-    row(&mut table, "duplicates", duplicates, all, note);
-    let poison = plan.count(|kind| matches!(kind, Kind::Poison(_)));
-    row(&mut table, "poison", poison, all, "");
-    row(&mut table, "records", all, all, "");
-    table
-}
-
-fn found(evidence: &Evidence<'_>) -> Table {
-    let orders = &evidence.books.orders;
-    let all = evidence.sent.len();
-    let with = |status: &OrderStatus| {
-        let orders = orders.values();
-        orders.filter(|order| order.status == *status).count()
-    };
-    let mut table = Table::new(&[true, false, true, true]);
-    row(
-        &mut table,
-        "orders placed",
-        with(&OrderStatus::Placed),
-        all,
-        "",
-    );
-    let note = "too little stock";
-    row(
-        &mut table,
-        "orders rejected",
-        with(&OrderStatus::Rejected),
-        all,
-        note,
-    );
-    let dropped = evidence.plan.valid_records().saturating_sub(orders.len());
-    let note = "valid records without an order of their own";
-    row(&mut table, "duplicates dropped", dropped, all, note);
-    let ids: BTreeSet<&str> = evidence
-        .books
-        .letters
-        .iter()
-        .map(|letter| letter.id.as_str())
-        .collect();
-    let messages = evidence.books.letters.len();
-    let note = format!("in {} messages", counted(messages));
-    row(&mut table, "dead letters", ids.len(), all, &note);
+    for (topic, kept) in topics.iter().filter(|(_, kept)| !kept.is_empty()) {
+        let of_topic = |is: fn(Kind) -> bool| {
+            let sent = evidence.sent.iter();
+            sent.filter(|sent| sent.topic == *topic && is(sent.kind))
+                .count()
+        };
+        let twice = of_topic(|kind| kind == Kind::Duplicate);
+        let poison = of_topic(|kind| matches!(kind, Kind::Poison(_)));
+        let mut notes = Vec::new();
+        if twice > 0 {
+            notes.push(format!("{} sent twice", counted(twice)));
+        }
+        if poison > 0 {
+            notes.push(format!("{} poison", counted(poison)));
+        }
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let picture = bar(wide(kept.len()), wide(most), BAR_WIDTH);
+        table.row([
+            *topic,
+            counted(kept.len()).as_str(),
+            picture.as_str(),
+            notes.join(", ").as_str(),
+        ]);
+    }
     table
 }
 
 fn letters(evidence: &Evidence<'_>) -> Table {
-    let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for letter in &evidence.books.letters {
-        ids.entry(letter.code.as_str())
-            .or_default()
-            .insert(&letter.id);
-    }
+    let found = checks::letters_by_code(evidence);
+    let words: BTreeMap<&str, &str> = Poison::ALL
+        .map(|poison| (poison.code(), poison.words()))
+        .into();
     let mut table = Table::new(&[true, false, false, true]);
-    table.row(["code", "sent", "found", "the record"]);
-    for poison in Poison::ALL {
-        let sent = evidence.plan.count(|kind| kind == Kind::Poison(poison));
-        let found = ids.remove(poison.code()).map_or(0, |ids| ids.len());
+    table.row(["code", "records", "letters", "the record"]);
+    for (code, letters) in found {
+        let sent = evidence.sent.iter();
+        let sent =
+            sent.filter(|sent| matches!(sent.kind, Kind::Poison(poison) if poison.code() == code));
+        let about = words.get(code.as_str()).copied().unwrap_or("not expected");
         table.row([
-            poison.code(),
-            &counted(sent),
-            &counted(found),
-            poison.words(),
+            code.as_str(),
+            &counted(sent.count()),
+            &counted(letters),
+            about,
         ]);
-    }
-    for (code, ids) in ids {
-        table.row([code, "0", &counted(ids.len()), "not expected"]);
-    }
-    table
-}
-
-/// The scarce products one by one, all others in one row.
-fn stock(evidence: &Evidence<'_>) -> Table {
-    let mut table = Table::new(&[true, false, false, false, false, true]);
-    table.row([
-        "product",
-        "initial",
-        "available",
-        "reserved",
-        "sold",
-        "reserved",
-    ]);
-    let mut others = [0; 4];
-    let mut count = 0_usize;
-    for (id, stock) in &evidence.plan.products {
-        let Some(product) = evidence.books.products.get(id.as_str()) else {
-            continue;
-        };
-        let numbers = [
-            stock.pieces,
-            product.available,
-            product.reserved,
-            product.sold,
-        ];
-        if stock.is_scarce {
-            stock_row(&mut table, id.as_str(), numbers);
-        } else {
-            count += 1;
-            for (sum, number) in others.iter_mut().zip(numbers) {
-                *sum += number;
-            }
-        }
-    }
-    stock_row(&mut table, &format!("{} others", counted(count)), others);
-    table
-}
-
-fn stock_row(table: &mut Table, what: &str, numbers: [i64; 4]) {
-    let [initial, _, reserved, _] = numbers.map(|number| u64::try_from(number).unwrap_or(0));
-    let mut cells = vec![what.to_owned()];
-    cells.extend(numbers.map(grouped));
-    cells.push(bar(reserved, initial, BAR_WIDTH));
-    table.row(cells);
-}
-
-fn outbox(evidence: &Evidence<'_>) -> Table {
-    let published = &evidence.books.published;
-    let mut types: BTreeMap<&str, usize> = BTreeMap::new();
-    for event in published {
-        *types.entry(event.event_type.as_str()).or_default() += 1;
-    }
-    let mut table = Table::new(&[true, false, true, true]);
-    for (event_type, count) in types {
-        row(&mut table, event_type, count, published.len(), "");
     }
     table
 }

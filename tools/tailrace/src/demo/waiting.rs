@@ -1,6 +1,6 @@
 //! Waits until every record is finished, and shows how far that is.
 //!
-//! It asks the mappings and the streams; it does not look at what became of the records.
+//! It asks the mappings, the streams and the partners; it does not look at what became of the records.
 
 use std::io;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use esm_emulator::LagError;
 use local_platform::stream::StillBusy;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::platform::Platform;
+use super::books::{self, ReadTopicsError};
+use crate::partners::PartnersError;
+use crate::platform::{MappingView, Platform};
 use crate::screen::Screen;
-use crate::text::{bar, counted};
+use crate::text::grouped;
 
-/// Characters of the bar.
-const BAR_WIDTH: usize = 30;
-/// Without a terminal, progress is shown so many times.
-const PLAIN_STEPS: usize = 4;
+/// Without a terminal, progress is shown after so many events more.
+const PLAIN_STEP: u64 = 5_000;
 /// The pause between two looks.
 const LOOK_MILLISECONDS: u64 = 50;
 /// Seconds that are granted in any case.
@@ -38,6 +38,12 @@ pub(crate) enum WaitError {
         behind: u64,
         in_flight: usize,
     },
+    #[error("the system should have come to rest within {seconds} s, but records keep coming")]
+    StillMoving { seconds: u64 },
+    #[error("the partners do not work")]
+    Partners(#[from] PartnersError),
+    #[error("Kafka does not say how many records there are")]
+    Ends(#[from] ReadTopicsError),
     #[error("what a table's stream triggers is not done")]
     Stream(#[from] StillBusy),
     #[error("standard output cannot be written to")]
@@ -57,8 +63,8 @@ impl WaitError {
     }
 }
 
-/// Waits until the mappings have committed all `records` and nothing is in flight, then until the streams of what
-/// was written are done.
+/// Waits until nothing moves any more: the mappings have committed all that is on their topics, the streams are done
+/// with what was written, the partners with what was published, and no record has come meanwhile.
 pub(crate) async fn until_idle(
     platform: &Platform,
     records: usize,
@@ -67,68 +73,80 @@ pub(crate) async fn until_idle(
     let more = u64::try_from(records / RECORDS_PER_SECOND_MIN).unwrap_or(u64::MAX);
     let seconds = WAIT_SECONDS_MIN.saturating_add(more);
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    let mut progress = ProgressLine::new("finished", records);
-    for mapping in platform.mappings() {
-        let group = || mapping.group.clone();
-        loop {
-            let lag = timeout_at(deadline, mapping.handle.lag()).await;
-            let lag = lag.unwrap_or(Err(LagError::NoAnswer));
-            let lag = lag.map_err(|source| WaitError::Lag {
-                group: group(),
-                source,
-            })?;
-            let committed = mapping.handle.metrics().committed_event_count;
-            let committed = usize::try_from(committed).unwrap_or(usize::MAX);
-            progress.show(committed.min(records), screen)?;
-            if lag.is_idle() {
-                break;
-            }
-            if Instant::now() >= deadline {
-                return Err(WaitError::StillBehind {
-                    group: group(),
-                    seconds,
-                    behind: lag.sum(),
-                    in_flight: lag.invocations_in_flight,
-                });
-            }
-            sleep(Duration::from_millis(LOOK_MILLISECONDS)).await;
+    let mut progress = ProgressLine::new();
+    let kafka = &platform.endpoints().kafka;
+    loop {
+        let before = books::ends(kafka).await?;
+        for mapping in platform.mappings() {
+            until_mapping_is_idle(mapping, seconds, deadline).await?;
+            progress.show(committed(platform), screen)?;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        platform.triggers().wait_until_idle(left).await?;
+        let is_idle = platform.are_partners_done().await? && before == books::ends(kafka).await?;
+        if is_idle {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(WaitError::StillMoving { seconds });
         }
     }
-    let left = deadline.saturating_duration_since(Instant::now());
-    platform.triggers().wait_until_idle(left).await?;
-    Ok(())
 }
 
-/// A line that says how much of a whole is done; often on a terminal, seldom elsewhere.
+async fn until_mapping_is_idle(
+    mapping: &MappingView,
+    seconds: u64,
+    deadline: Instant,
+) -> Result<(), WaitError> {
+    let group = || mapping.group.clone();
+    loop {
+        let lag = timeout_at(deadline, mapping.handle.lag()).await;
+        let lag = lag.unwrap_or(Err(LagError::NoAnswer));
+        let lag = lag.map_err(|source| WaitError::Lag {
+            group: group(),
+            source,
+        })?;
+        if lag.is_idle() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(WaitError::StillBehind {
+                group: group(),
+                seconds,
+                behind: lag.sum(),
+                in_flight: lag.invocations_in_flight,
+            });
+        }
+        sleep(Duration::from_millis(LOOK_MILLISECONDS)).await;
+    }
+}
+
+/// Events that the mappings have committed, added up.
+fn committed(platform: &Platform) -> u64 {
+    let mappings = platform.mappings().iter();
+    mappings
+        .map(|mapping| mapping.handle.metrics().committed_event_count)
+        .sum()
+}
+
+/// A line that says how many events are finished; often on a terminal, seldom elsewhere.
 #[derive(Debug)]
-pub(crate) struct ProgressLine {
-    what: &'static str,
-    whole: usize,
-    /// The step that was shown last, of [`PLAIN_STEPS`].
-    step: usize,
+struct ProgressLine {
+    shown: u64,
 }
 
 impl ProgressLine {
-    pub(crate) fn new(what: &'static str, whole: usize) -> Self {
-        let step = 0;
-        Self { what, whole, step }
+    fn new() -> Self {
+        Self { shown: 0 }
     }
 
-    pub(crate) fn show(&mut self, part: usize, screen: &mut Screen) -> io::Result<()> {
-        let step = part.saturating_mul(PLAIN_STEPS) / self.whole.max(1);
-        let is_due = screen.is_terminal() || step > self.step;
-        if !is_due {
+    fn show(&mut self, finished: u64, screen: &mut Screen) -> io::Result<()> {
+        let step = if screen.is_terminal() { 1 } else { PLAIN_STEP };
+        if finished < self.shown.saturating_add(step) {
             return Ok(());
         }
-        self.step = step;
-        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        screen.progress(&format!(
-            "  {:<8}  {} {} of {} records",
-            self.what,
-            bar(wide(part), wide(self.whole), BAR_WIDTH),
-            counted(part),
-            counted(self.whole)
-        ))
+        self.shown = finished;
+        screen.progress(&format!("  finished  {} events", grouped(finished)))
     }
 }
 

@@ -64,7 +64,8 @@ fn letter(document: DeadLetterDocument) -> Letter {
     let position = document.position;
     Letter {
         id: document.id.to_string(),
+        function: document.function,
         code: document.code,
-        position: position.map(|position| (position.partition, position.offset)),
+        position: position.map(|position| (position.topic, position.partition, position.offset)),
     }
 }

@@ -1,23 +1,22 @@
-//! The tables of the demo: products put in before, everything read back after.
+//! The tables of the demo: what is there before is put in, everything is read back after.
 //!
 //! Keys are found by a scan, which shows what nobody expects, too; items are read by the engine's own store.
 
 use std::collections::BTreeMap;
 
-use ::tables::{Order, Product};
+use ::tables::Product;
 use aws_adapters::DynamoStore;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::scan::ScanError;
 use event_schema::ProductId;
 use processing::{
-    Body, Change, CommitError, Expect, Item, ItemKey, LOAD_KEYS_MAX, OUTBOX_TABLE, Store,
-    StoreError, TRANSACTION_WRITES_MAX, Transaction, Write,
+    Body, Change, CommitError, Expect, Item, ItemKey, LOAD_KEYS_MAX, Store, StoreError,
+    TRANSACTION_WRITES_MAX, Transaction, Write,
 };
 use serde_json::Value;
 
-use super::Published;
-use crate::demo::plan::Stock;
+use crate::demo::plan::{Plan, Stock};
 use crate::platform::Resources;
 
 /// Pages of one scan; a page has up to 1 MB.
@@ -45,20 +44,24 @@ pub(crate) enum TablesError {
         table: &'static str,
         source: serde_json::Error,
     },
-    #[error("the products cannot be put on sale")]
+    #[error("what is there before cannot be put into the tables")]
     Seed(#[source] CommitError),
 }
 
-/// Puts products on sale; the table must not have them yet.
-pub(crate) async fn seed(
-    resources: &Resources,
-    products: &BTreeMap<ProductId, Stock>,
-) -> Result<(), TablesError> {
+/// Puts products on sale, and the items of the plan into their tables, which must not have them yet.
+pub(crate) async fn seed(resources: &Resources, plan: &Plan) -> Result<(), TablesError> {
     let store = DynamoStore::new(&resources.dynamodb, &resources.table_prefix);
-    let writes = products
-        .iter()
-        .map(|(product_id, stock)| on_sale(product_id, *stock));
-    let writes: Vec<Write> = writes.collect::<Result<_, _>>()?;
+    let products = plan.products.iter();
+    let products = products.map(|(product_id, stock)| on_sale(product_id, *stock));
+    let seeds = plan.seeds.iter().map(|seed| {
+        write(
+            seed.table,
+            seed.partition.clone(),
+            seed.sort.clone(),
+            seed.item.clone(),
+        )
+    });
+    let writes: Vec<Write> = products.chain(seeds).collect::<Result<_, _>>()?;
     for (number, writes) in writes.chunks(TRANSACTION_WRITES_MAX).enumerate() {
         let transaction = Transaction {
             // A real server remembers tokens, and that an earlier demo wrote to other tables with them.
@@ -79,17 +82,25 @@ fn on_sale(product_id: &ProductId, stock: Stock) -> Result<Write, TablesError> {
         sold: 0,
         changes: 0,
     };
-    let unwritable = |source| TablesError::Item {
-        table: Product::TABLE,
-        source,
-    };
-    let body = serde_json::to_value(&product).map_err(unwritable)?;
-    let body: Body = serde_json::from_value(body).map_err(unwritable)?;
+    let table = Product::TABLE;
+    let body = serde_json::to_value(&product);
+    let body = body.map_err(|source| TablesError::Item { table, source })?;
+    write(table, product_id.to_string(), NO_SORT_KEY.to_owned(), body)
+}
+
+fn write(
+    table: &'static str,
+    partition: String,
+    sort: String,
+    item: Value,
+) -> Result<Write, TablesError> {
+    let body: Result<Body, _> = serde_json::from_value(item);
+    let body = body.map_err(|source| TablesError::Item { table, source })?;
     Ok(Write {
         key: ItemKey {
-            table: Product::TABLE,
-            partition: product_id.to_string(),
-            sort: NO_SORT_KEY.to_owned(),
+            table,
+            partition,
+            sort,
         },
         expect: Expect::Absent,
         change: Change::Put(body),
@@ -113,47 +124,27 @@ impl Tables {
         }
     }
 
-    pub(super) async fn products(&self) -> Result<BTreeMap<String, Product>, TablesError> {
-        self.items().await
+    /// Reads all items of a table.
+    pub(super) async fn read(
+        &self,
+        table: &'static str,
+    ) -> Result<BTreeMap<(String, String), Body>, TablesError> {
+        Ok(self.bodies(table).await?.into_iter().collect())
     }
 
-    pub(super) async fn orders(&self) -> Result<BTreeMap<String, Order>, TablesError> {
-        self.items().await
-    }
-
-    /// Reads the events of all outbox rows; what an event lacks comes back as an empty text.
-    pub(super) async fn outbox(&self) -> Result<Vec<Published>, TablesError> {
-        let rows = self.bodies(OUTBOX_TABLE).await?;
-        let events = rows
-            .iter()
-            .filter_map(|(_, row)| row.get("events")?.as_array());
-        Ok(events.flatten().map(published).collect())
-    }
-
-    /// Reads all items of a table, by their partition keys.
-    async fn items<I: Item>(&self) -> Result<BTreeMap<String, I>, TablesError> {
-        let bodies = self.bodies(I::TABLE).await?;
-        let items = bodies.into_iter().map(|(key, body)| {
-            let item = serde_json::from_value(Value::Object(body));
-            let item: I = item.map_err(|source| TablesError::Item {
-                table: I::TABLE,
-                source,
-            })?;
-            Ok((key, item))
-        });
-        items.collect()
-    }
-
-    async fn bodies(&self, table: &'static str) -> Result<Vec<(String, Body)>, TablesError> {
+    async fn bodies(
+        &self,
+        table: &'static str,
+    ) -> Result<Vec<((String, String), Body)>, TablesError> {
         let keys = self.keys(table).await?;
         let mut bodies = Vec::with_capacity(keys.len());
         for keys in keys.chunks(LOAD_KEYS_MAX) {
             let loaded = self.store.load(keys).await;
             let loaded = loaded.map_err(|source| TablesError::Load { table, source })?;
-            let found = keys
-                .iter()
-                .zip(loaded)
-                .filter_map(|(key, stored)| Some((key.partition.clone(), stored?.body)));
+            let found = keys.iter().zip(loaded).filter_map(|(key, stored)| {
+                let name = (key.partition.clone(), key.sort.clone());
+                Some((name, stored?.body))
+            });
             bodies.extend(found);
         }
         Ok(bodies)
@@ -192,17 +183,5 @@ impl Tables {
             }
         }
         Err(TablesError::TooManyPages { table: name })
-    }
-}
-
-fn published(event: &Value) -> Published {
-    let text = |name: &str| {
-        let text = event.get(name).and_then(Value::as_str);
-        text.unwrap_or_default().to_owned()
-    };
-    Published {
-        event_id: text("event_id"),
-        event_type: text("event_type"),
-        value: text("value"),
     }
 }

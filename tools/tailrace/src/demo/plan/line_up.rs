@@ -7,6 +7,8 @@ use crate::demo::random::Random;
 
 /// Places between two orders, for what comes in between.
 const PLACES: u32 = 1_000;
+/// Turns that a record comes at most before the order that it is about.
+const TURNS_BEFORE_MAX: u32 = 40;
 
 /// Records with their places.
 #[derive(Debug, Default)]
@@ -16,6 +18,24 @@ impl LineUp {
     /// Adds an order in its turn.
     pub(super) fn push_in_turn(&mut self, number: u32, record: PlannedRecord) {
         self.0.push((place(number), record));
+    }
+
+    /// Adds a record some time before the order of this number, or as the first of all.
+    pub(super) fn push_before(&mut self, number: u32, record: PlannedRecord, random: &mut Random) {
+        let turns = random.between(1, TURNS_BEFORE_MAX);
+        self.0.push((place(number.saturating_sub(turns)), record));
+    }
+
+    /// Adds a record at any place among so many orders.
+    pub(super) fn push_anywhere(
+        &mut self,
+        orders: u32,
+        record: PlannedRecord,
+        random: &mut Random,
+    ) {
+        let turns = random.between(0, orders.max(1) - 1);
+        let within = u64::from(random.between(1, PLACES - 1));
+        self.0.push((place(turns) + within, record));
     }
 
     /// Adds a record some time after the order of this number, of so many.

@@ -5,20 +5,26 @@
 
 use std::collections::BTreeMap;
 
-use event_schema::events::{OrderCreated, OrderLine};
+use event_schema::events::{OrderCreated, OrderLine, PaymentCompleted, PaymentMethod};
 use event_schema::{
-    Decimal, Envelope, Event as _, EventId, OrderId, ProductId, Timestamp, UserId, header,
+    Decimal, Envelope, Event as _, EventId, OrderId, PaymentId, ProductId, Timestamp, UserId,
+    header,
 };
 use serde_json::json;
 
-use super::{Kind, PlanError, PlannedOrder, PlannedRecord, Recipe, Stock};
+use super::{Kind, Payment, PlanError, PlannedOrder, PlannedRecord, Recipe, Stock, record};
 use crate::demo::random::Random;
+use crate::partners::DECLINED_ABOVE;
 
 const SCARCE_PRODUCTS: u32 = 4;
 const PLENTIFUL_PRODUCTS: u32 = 36;
 const USERS: u32 = 250;
 /// Of a hundred orders, those with a scarce product.
 const SCARCE_PERCENT: u32 = 30;
+/// Of a hundred other orders, those that cost too much for their payment.
+const DECLINED_PERCENT: u32 = 12;
+/// Of a hundred of the rest, those that are paid before they are sent.
+const EARLY_PERCENT: u32 = 15;
 /// Of a hundred orders, those that an older producer sends.
 const LEGACY_PERCENT: u32 = 10;
 /// Of a hundred pieces of a scarce product that are ordered, those that are there.
@@ -33,6 +39,7 @@ pub(super) struct Draft {
     pub(super) order_id: OrderId,
     pub(super) timestamp: Timestamp,
     pub(super) event: OrderCreated,
+    pub(super) payment: Payment,
 }
 
 impl Draft {
@@ -49,7 +56,7 @@ impl Draft {
             format!("{:016x}{:016x}", random.next(), random.next())
         };
         let order_id = OrderId::new(format!("o-{number:05}"))?;
-        let items = lines(random)?;
+        let (items, payment) = lines(random)?;
         let total = items
             .iter()
             .filter_map(|line| Some(line.unit_price? * Decimal::from(line.quantity)))
@@ -68,6 +75,7 @@ impl Draft {
                 coupon_id: None,
                 items,
             },
+            payment,
         })
     }
 
@@ -81,6 +89,7 @@ impl Draft {
         let order = PlannedOrder {
             user_id,
             quantities,
+            payment: self.payment,
         };
         (self.order_id.to_string(), order)
     }
@@ -94,6 +103,7 @@ impl Draft {
         };
         Ok(PlannedRecord {
             kind,
+            topic: OrderCreated::SPEC.topic,
             key: self.order_id.to_string(),
             value: Some(value),
             headers,
@@ -108,6 +118,24 @@ impl Draft {
             ..Envelope::new(self.event.clone())
         };
         Ok(envelope.write()?)
+    }
+
+    /// The payment, for an order that is paid before it is sent.
+    pub(super) fn early_payment(&self) -> Result<Option<PlannedRecord>, PlanError> {
+        if self.payment != Payment::Early {
+            return Ok(None);
+        }
+        let id = format!("payment-{}", self.order_id);
+        let paid = PaymentCompleted {
+            payment_id: Some(PaymentId::new(id.clone())?),
+            order_id: Some(self.order_id.clone()),
+            reservation_id: None,
+            user_id: Some(self.event.user_id.clone()),
+            amount: self.event.total_amount.unwrap_or_default(),
+            method: Some(PaymentMethod::Wallet),
+            paid_at: None,
+        };
+        record(paid, &id, self.timestamp).map(Some)
     }
 
     fn headers(&self) -> Vec<(&'static str, String)> {
@@ -140,17 +168,30 @@ impl Draft {
     }
 }
 
-fn lines(random: &mut Random) -> Result<Vec<OrderLine>, PlanError> {
+/// Draws lines, and how they are paid. An order of a scarce product costs less than what is declined, so that
+/// scarce stock only falls: whoever is rejected could not have been served at any time before.
+fn lines(random: &mut Random) -> Result<(Vec<OrderLine>, Payment), PlanError> {
     let mut lines = Vec::new();
+    let mut payment = Payment::Accepted;
     if random.percent(SCARCE_PERCENT) {
         let product = scarce_product(random.between(1, SCARCE_PRODUCTS))?;
         lines.push(line(product, random.between(1, 3), random));
+    } else if random.percent(DECLINED_PERCENT) {
+        payment = Payment::Declined;
+        let product = plentiful_product(random.between(1, PLENTIFUL_PRODUCTS))?;
+        lines.push(OrderLine {
+            product_id: product,
+            quantity: random.between(1, 3),
+            unit_price: Some(DECLINED_ABOVE + Decimal::ONE),
+        });
+    } else if random.percent(EARLY_PERCENT) {
+        payment = Payment::Early;
     }
     for _ in 0..random.between(1, 3) {
         let product = plentiful_product(random.between(1, PLENTIFUL_PRODUCTS))?;
         lines.push(line(product, random.between(1, 5), random));
     }
-    Ok(lines)
+    Ok((lines, payment))
 }
 
 fn line(product_id: ProductId, quantity: u32, random: &mut Random) -> OrderLine {

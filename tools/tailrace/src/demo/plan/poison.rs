@@ -2,7 +2,8 @@
 //!
 //! The codes are those of `event-schema` and of the engine; here they are expectations, written out on purpose.
 
-use event_schema::events::ORDER_LINES_MAX;
+use event_schema::Event as _;
+use event_schema::events::{ORDER_LINES_MAX, OrderCreated};
 use serde_json::{Map, Value, json};
 
 use super::order::Draft;
@@ -78,6 +79,7 @@ impl Poison {
         };
         Ok(PlannedRecord {
             kind: Kind::Poison(self),
+            topic: OrderCreated::SPEC.topic,
             key,
             value: self.spoil(event, draft)?,
             headers: Vec::new(),

@@ -56,8 +56,14 @@ fn the_default_demo_has_these_counts() {
     for poison in Poison::ALL {
         assert_eq!(plan.count(|kind| kind == Kind::Poison(poison)), 3);
     }
-    assert_eq!(plan.records.len(), 1_200 + 60 + 6 * 3);
-    assert_eq!(plan.valid_records(), 1_260);
+    for payment in [Payment::Accepted, Payment::Declined, Payment::Early] {
+        let orders = plan.orders.values();
+        let count = orders.filter(|order| order.payment == payment).count();
+        assert!(count > 50, "{payment:?}: {count}");
+    }
+    let early = plan.count(|kind| kind == Kind::Event);
+    assert_eq!(plan.paid_early().len(), early);
+    assert_eq!(plan.records.len(), 1_200 + 60 + 6 * 3 + early);
 }
 
 #[test]
