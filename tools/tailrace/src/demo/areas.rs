@@ -12,16 +12,34 @@ use super::plan::{PlanError, PlannedRecord, Recipe, Seed};
 use super::random::Random;
 use crate::screen::Screen;
 
+/// Of a hundred events, those that their producer sends a second time.
+const DUPLICATE_PERCENT: u32 = 4;
+
 /// What the business sends besides orders, and what is there before.
 #[derive(Debug, Default)]
 pub(super) struct Business {
-    pub(super) records: Vec<PlannedRecord>,
+    /// With those that are sent twice marked.
+    pub(super) records: Vec<(PlannedRecord, bool)>,
     pub(super) seeds: Vec<Seed>,
 }
 
+impl Business {
+    /// Adds a record; some are sent twice.
+    fn push(&mut self, record: PlannedRecord, random: &mut Random) {
+        let is_sent_twice = random.percent(DUPLICATE_PERCENT);
+        self.records.push((record, is_sent_twice));
+    }
+}
+
 /// Plans all areas but the orders.
-pub(super) fn plan(_recipe: &Recipe, _random: &mut Random) -> Result<Business, PlanError> {
-    Ok(Business::default())
+pub(super) fn plan(recipe: &Recipe, random: &mut Random) -> Result<Business, PlanError> {
+    let mut business = Business::default();
+    coupons::plan(recipe, random, &mut business)?;
+    balances::plan(recipe, random, &mut business)?;
+    concerts::plan(recipe, random, &mut business)?;
+    activity::plan(recipe, random, &mut business)?;
+    telemetry::plan(recipe, random, &mut business)?;
+    Ok(business)
 }
 
 /// Makes every check.

@@ -36,6 +36,13 @@ pub(crate) struct Recipe {
     pub(crate) starts_at: Timestamp,
 }
 
+impl Recipe {
+    /// When something happened of which so much of its kind happened before.
+    pub(crate) fn at(&self, number: u32) -> Timestamp {
+        Timestamp::from_ms(self.starts_at.as_ms() + i64::from(number))
+    }
+}
+
 /// What is sent, in this order, and what it is about.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
@@ -138,8 +145,15 @@ impl Plan {
             line_up.push_in_turn(draft.number, draft.record()?);
         }
         let business = areas::plan(recipe, &mut random)?;
-        for record in business.records {
-            line_up.push_anywhere(recipe.orders, record, &mut random);
+        for (record, is_sent_twice) in business.records {
+            let copy = is_sent_twice.then(|| PlannedRecord {
+                kind: Kind::Duplicate,
+                ..record.clone()
+            });
+            let turn = line_up.push_anywhere(recipe.orders, record, &mut random);
+            if let Some(copy) = copy {
+                line_up.push_after(turn + 1, recipe.orders, copy, &mut random);
+            }
         }
         for draft in chosen(&drafts, recipe.orders / DUPLICATE_EVERY, &mut random) {
             let copy = PlannedRecord {

@@ -26,16 +26,17 @@ impl LineUp {
         self.0.push((place(number.saturating_sub(turns)), record));
     }
 
-    /// Adds a record at any place among so many orders.
+    /// Adds a record at any place among so many orders, and returns the turn in which it is.
     pub(super) fn push_anywhere(
         &mut self,
         orders: u32,
         record: PlannedRecord,
         random: &mut Random,
-    ) {
+    ) -> u32 {
         let turns = random.between(0, orders.max(1) - 1);
         let within = u64::from(random.between(1, PLACES - 1));
         self.0.push((place(turns) + within, record));
+        turns
     }
 
     /// Adds a record some time after the order of this number, of so many.
