@@ -12,16 +12,15 @@ mod groups;
 #[cfg(feature = "msk-iam-admin")]
 mod iam;
 mod session;
+mod topic_settings;
 mod topics;
 
 use tokio::time::Instant;
 
 pub use error::{AdminClass, AdminCode, AdminError};
 pub use groups::{GroupListing, GroupOffset, ResetTo};
-pub use topics::{
-    Mode, NewTopic, PartitionDescription, SettingChange, SettingOrigin, TopicDescription,
-    TopicListing, TopicSetting,
-};
+pub use topic_settings::{SettingChange, SettingOrigin, TopicSetting};
+pub use topics::{Mode, NewTopic, PartitionDescription, TopicDescription, TopicListing};
 
 use access::Access;
 use session::Session;

@@ -221,3 +221,115 @@ pub(crate) fn unreachable(server: &str, why: &str) -> AdminError {
         format!("broker {server}: {why}; {hint}"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use kafka_protocol::messages::{
+        ResponseHeader, SaslAuthenticateResponse, SaslHandshakeResponse,
+    };
+    use kafka_protocol::protocol::Encodable;
+
+    use super::*;
+    use crate::admin::frame::read_frame;
+
+    /// A connection to a broker that answers with these, one after the other, and keeps what it was asked.
+    fn connected(
+        answers: Vec<SaslAuthenticateResponse>,
+    ) -> (Connection, tokio::task::JoinHandle<Vec<Bytes>>) {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+        let asked = tokio::spawn(async move {
+            let mut asked = vec![read_frame(&mut theirs).await.unwrap()];
+            let mut answer = BytesMut::new();
+            ResponseHeader::default()
+                .with_correlation_id(1)
+                .encode(&mut answer, 0)
+                .unwrap();
+            SaslHandshakeResponse::default()
+                .encode(&mut answer, 1)
+                .unwrap();
+            for (id, next) in (2..).zip(answers) {
+                theirs
+                    .write_u32(u32::try_from(answer.len()).unwrap())
+                    .await
+                    .unwrap();
+                theirs.write_all(&answer).await.unwrap();
+                asked.push(read_frame(&mut theirs).await.unwrap());
+                answer = BytesMut::new();
+                ResponseHeader::default()
+                    .with_correlation_id(id)
+                    .encode(&mut answer, 0)
+                    .unwrap();
+                next.encode(&mut answer, 1).unwrap();
+            }
+            theirs
+                .write_u32(u32::try_from(answer.len()).unwrap())
+                .await
+                .unwrap();
+            theirs.write_all(&answer).await.unwrap();
+            asked
+        });
+        let mut connection = Connection::over(Box::new(ours), "broker:9098", "me");
+        connection.versions = BTreeMap::from([(17, 0..=1), (36, 0..=1)]);
+        (connection, asked)
+    }
+
+    fn deadline() -> Instant {
+        Instant::now() + Duration::from_secs(30)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_left_when_most_of_its_time_has_passed() {
+        let lasting = SaslAuthenticateResponse::default().with_session_lifetime_ms(1_000_000);
+        let (mut connection, asked) = connected(vec![lasting]);
+        let before = Instant::now();
+        connection.show("t0ken", deadline()).await.unwrap();
+        let usable = Duration::from_secs(800);
+        let until = connection.usable_until.unwrap();
+        assert!((before + usable..=Instant::now() + usable).contains(&until));
+        assert!(connection.is_usable());
+        connection.usable_until = Some(before);
+        assert!(!connection.is_usable());
+        let asked = asked.await.unwrap();
+        assert!(asked[0].ends_with(b"\0\x0bOAUTHBEARER"), "{:?}", asked[0]);
+        assert!(
+            asked[1].ends_with(b"n,,\x01auth=Bearer t0ken\x01\x01"),
+            "{:?}",
+            asked[1]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_session_without_an_end_is_used_on() {
+        let (mut connection, _asked) = connected(vec![SaslAuthenticateResponse::default()]);
+        connection.show("t0ken", deadline()).await.unwrap();
+        assert_eq!(connection.usable_until, None);
+        assert!(connection.is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_heard_and_then_explained() {
+        let refusal = SaslAuthenticateResponse::default()
+            .with_auth_bytes(Bytes::from_static(b"{\"status\":\"Access denied\"}"));
+        let explained = SaslAuthenticateResponse::default()
+            .with_error_code(58)
+            .with_error_message(Some(StrBytes::from_static_str(
+                "Access denied, says the broker",
+            )));
+        for (last, says) in [
+            (explained, "Access denied, says the broker"),
+            // One that takes the hearing for an answer has refused all the same.
+            (
+                SaslAuthenticateResponse::default(),
+                "{\"status\":\"Access denied\"}",
+            ),
+        ] {
+            let (mut connection, asked) = connected(vec![refusal.clone(), last]);
+            let error = connection.show("t0ken", deadline()).await.unwrap_err();
+            assert_eq!(error.code, AdminCode::TokenRefused, "{error}");
+            assert!(error.message.contains(says), "{error}");
+            assert!(!error.message.contains("t0ken"), "{error}");
+            assert!(asked.await.unwrap()[2].ends_with(&[0, 0, 0, 1, 1]));
+        }
+    }
+}

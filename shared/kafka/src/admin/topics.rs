@@ -1,20 +1,13 @@
-//! Topics: making, describing, changing and deleting them.
+//! Topics: making, describing, growing and deleting them.
 //!
-//! It moves no partitions between brokers and touches no settings of brokers.
+//! It moves no partitions between brokers. What is set for a topic that exists lies with its settings.
 
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use kafka_protocol::messages::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig,
-};
 use kafka_protocol::messages::metadata_response::{
     MetadataResponsePartition, MetadataResponseTopic,
 };
-use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    IncrementalAlterConfigsRequest,
-};
+use kafka_protocol::messages::{CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest};
 
 use super::Admin;
 use super::error::{AdminCode, AdminError, result};
@@ -22,8 +15,6 @@ use super::session::{Session, text, topic_name};
 
 /// Leaves the number of copies to the cluster (KIP-464).
 const REPLICAS_OF_CLUSTER: i16 = -1;
-/// The kind of resource that a topic is among those with settings.
-const TOPIC: i8 = 2;
 const UNKNOWN_TOPIC: i16 = 3;
 
 /// A topic to create.
@@ -81,39 +72,6 @@ pub struct PartitionDescription {
     pub in_sync: Vec<i32>,
 }
 
-/// A setting of a topic, as it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicSetting {
-    /// Its name, such as `retention.ms`.
-    pub name: String,
-    /// Its value; `None` for what the broker does not tell.
-    pub value: Option<String>,
-    /// Where the value is set.
-    pub origin: SettingOrigin,
-    /// Whether it cannot be changed.
-    pub is_read_only: bool,
-}
-
-/// Where a setting of a topic is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SettingOrigin {
-    /// With the topic itself.
-    Topic,
-    /// With the brokers.
-    Broker,
-    /// Nowhere: it is Kafka's default.
-    Default,
-}
-
-/// A change of one setting of a topic; others stay as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettingChange {
-    /// It gets this value.
-    Set(String, String),
-    /// It gets what the brokers or Kafka have for all topics.
-    Unset(String),
-}
-
 impl Admin {
     /// Creates a topic and waits until the broker that is asked knows it; others may know it a moment later.
     ///
@@ -156,40 +114,6 @@ impl Admin {
     pub async fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, AdminError> {
         let described = describe(&mut self.session(), topic).await;
         described.map_err(|error| error.about(&format!("topic {topic:?} cannot be described")))
-    }
-
-    /// Tells every setting of a topic as it holds, by name.
-    ///
-    /// # Errors
-    /// [`AdminCode::UnknownTopic`] if there is no such topic; otherwise as [`Self::describe`].
-    pub async fn topic_settings(&self, topic: &str) -> Result<Vec<TopicSetting>, AdminError> {
-        let told = settings(&mut self.session(), topic).await;
-        told.map_err(|error| {
-            error.about(&format!(
-                "the settings of topic {topic:?} cannot be described"
-            ))
-        })
-    }
-
-    /// Changes settings of a topic, all of these or none; others stay as they are.
-    ///
-    /// Brokers follow a moment later.
-    ///
-    /// # Errors
-    /// [`AdminCode::InvalidConfig`] for a setting that the broker refuses, [`AdminCode::UnknownTopic`]; otherwise
-    /// as [`Self::create_topic`].
-    pub async fn alter_topic_settings(
-        &self,
-        topic: &str,
-        changes: &[SettingChange],
-        mode: Mode,
-    ) -> Result<(), AdminError> {
-        let altered = alter(&mut self.session(), topic, changes, mode).await;
-        altered.map_err(|error| {
-            error.about(&format!(
-                "the settings of topic {topic:?} cannot be changed"
-            ))
-        })
     }
 
     /// Brings a topic to `total` partitions and waits until they are known; `false` if it has that many already.
@@ -291,70 +215,6 @@ fn described(partition: &MetadataResponsePartition) -> PartitionDescription {
     }
 }
 
-async fn settings(session: &mut Session, topic: &str) -> Result<Vec<TopicSetting>, AdminError> {
-    let resource = DescribeConfigsResource::default()
-        .with_resource_type(TOPIC)
-        .with_resource_name(text(topic))
-        .with_configuration_keys(None);
-    let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
-    let answer = session.ask_any(&request).await?;
-    let mut results = answer.results.into_iter();
-    let one = results.find(|one| one.resource_name.as_str() == topic);
-    let one = one.ok_or_else(|| says_nothing(topic))?;
-    result(one.error_code, one.error_message.as_deref())?;
-    let mut settings: Vec<_> = one
-        .configs
-        .into_iter()
-        .map(|setting| TopicSetting {
-            name: setting.name.to_string(),
-            value: setting.value.map(|value| value.to_string()),
-            origin: match setting.config_source {
-                1 => SettingOrigin::Topic,
-                5 => SettingOrigin::Default,
-                // Of one broker or of all, changed while it runs or in its file.
-                _ => SettingOrigin::Broker,
-            },
-            is_read_only: setting.read_only,
-        })
-        .collect();
-    settings.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(settings)
-}
-
-async fn alter(
-    session: &mut Session,
-    topic: &str,
-    changes: &[SettingChange],
-    mode: Mode,
-) -> Result<(), AdminError> {
-    let changes = changes.iter().map(|change| match change {
-        SettingChange::Set(name, value) => AlterableConfig::default()
-            .with_name(text(name))
-            .with_config_operation(0)
-            .with_value(Some(text(value))),
-        SettingChange::Unset(name) => AlterableConfig::default()
-            .with_name(text(name))
-            .with_config_operation(1)
-            .with_value(None),
-    });
-    let resource = AlterConfigsResource::default()
-        .with_resource_type(TOPIC)
-        .with_resource_name(text(topic))
-        .with_configs(changes.collect());
-    let request = IncrementalAlterConfigsRequest::default()
-        .with_resources(vec![resource])
-        .with_validate_only(mode == Mode::ValidateOnly);
-    let answer = session
-        .ask_controller(&request, |answer| {
-            answer.responses.first().map(|one| one.error_code)
-        })
-        .await?;
-    let mut results = answer.responses.iter();
-    let one = results.find(|one| one.resource_name.as_str() == topic);
-    let one = one.ok_or_else(|| says_nothing(topic))?;
-    result(one.error_code, one.error_message.as_deref())
-}
-
 async fn add_partitions(
     session: &mut Session,
     topic: &str,
@@ -449,7 +309,7 @@ async fn until(
     }
 }
 
-fn says_nothing(topic: &str) -> AdminError {
+pub(crate) fn says_nothing(topic: &str) -> AdminError {
     let message = format!("the broker's answer says nothing of topic {topic:?}");
     AdminError::new(AdminCode::BadAnswer, message)
 }

@@ -11,8 +11,10 @@
 )]
 
 mod admin;
+mod groups;
 mod iam;
 mod order;
+mod refused;
 mod witnesses;
 
 use std::sync::{Arc, Mutex, Weak};
