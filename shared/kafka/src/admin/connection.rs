@@ -141,7 +141,7 @@ impl Connection {
             SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(MECHANISM));
         let answer = self.ask(&handshake, deadline).await?;
         if answer.error_code != 0 {
-            let offered: Vec<_> = answer.mechanisms.iter().map(|one| one.as_str()).collect();
+            let offered: Vec<_> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
             let message = format!("the listener takes {}, not {MECHANISM}", offered.join(", "));
             return result(answer.error_code, Some(&message));
         }

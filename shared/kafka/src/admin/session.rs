@@ -159,15 +159,14 @@ impl Session {
         request: &R,
     ) -> Result<R::Response, AdminError> {
         let kept = self.nodes.remove(&node).filter(Connection::is_usable);
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => {
-                let server = self.brokers.get(&node).ok_or_else(|| {
-                    let message = format!("the cluster names broker {node}, but not where it is");
-                    AdminError::new(AdminCode::NotReady, message)
-                })?;
-                Connection::open(server, &self.client_id, &self.access, self.deadline).await?
-            }
+        let mut connection = if let Some(connection) = kept {
+            connection
+        } else {
+            let server = self.brokers.get(&node).ok_or_else(|| {
+                let message = format!("the cluster names broker {node}, but not where it is");
+                AdminError::new(AdminCode::NotReady, message)
+            })?;
+            Connection::open(server, &self.client_id, &self.access, self.deadline).await?
         };
         let answer = connection.ask(request, self.deadline).await;
         self.nodes.insert(node, connection);

@@ -36,20 +36,36 @@ struct Faults {
     stale_answers: usize,
     /// So many connections are closed at their first question after the versions.
     lost_questions: usize,
+    /// What is wrong beyond that.
+    kind: Option<Fault>,
+}
+
+/// What a broker does wrongly every time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
     /// Requests to create a topic are read, done and not answered.
-    swallows_creation: bool,
+    SwallowsCreation,
     /// Answers are to the request before.
-    answers_late: bool,
+    AnswersLate,
     /// Results are of another topic.
-    names_another_topic: bool,
+    NamesAnotherTopic,
     /// Creation is spoken in a version that came later.
-    speaks_of_the_future: bool,
+    SpeaksOfTheFuture,
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self {
+            kind: Some(fault),
+            ..Self::default()
+        }
+    }
 }
 
 /// Two brokers, of which the second is the controller, with the topics that were created.
 struct Cluster {
     ports: [u16; 2],
-    faults: Faults,
+    kind: Option<Fault>,
     stale: AtomicUsize,
     lost: AtomicUsize,
     creations: AtomicUsize,
@@ -65,7 +81,7 @@ impl Cluster {
         let ports = [0, 1].map(|node: usize| listeners[node].local_addr().unwrap().port());
         let cluster = Arc::new(Self {
             ports,
-            faults,
+            kind: faults.kind,
             stale: AtomicUsize::new(faults.stale_answers),
             lost: AtomicUsize::new(faults.lost_questions),
             creations: AtomicUsize::new(0),
@@ -82,6 +98,10 @@ impl Cluster {
         cluster
     }
 
+    fn has(&self, fault: Fault) -> bool {
+        self.kind == Some(fault)
+    }
+
     fn admin(&self, limit: Duration) -> Admin {
         admin(&format!("127.0.0.1:{}", self.ports[0]), limit)
     }
@@ -95,7 +115,7 @@ impl Cluster {
                 RequestHeader::decode(&mut request, key.request_header_version(version)).unwrap();
             let mut answer = BytesMut::new();
             let id = header.correlation_id
-                - i32::from(self.faults.answers_late && key != ApiKey::ApiVersions);
+                - i32::from(self.has(Fault::AnswersLate) && key != ApiKey::ApiVersions);
             ResponseHeader::default()
                 .with_correlation_id(id)
                 .encode(&mut answer, key.response_header_version(version))
@@ -135,7 +155,7 @@ impl Cluster {
     }
 
     fn versions(&self) -> ApiVersionsResponse {
-        let future = if self.faults.speaks_of_the_future {
+        let future = if self.has(Fault::SpeaksOfTheFuture) {
             90
         } else {
             0
@@ -187,7 +207,7 @@ impl Cluster {
             if is_controller {
                 self.topics.lock().unwrap().insert(topic.name.to_string());
             }
-            let name = if self.faults.names_another_topic {
+            let name = if self.has(Fault::NamesAnotherTopic) {
                 topic_name("another")
             } else {
                 topic.name.clone()
@@ -197,7 +217,7 @@ impl Cluster {
                 .with_error_code(if is_controller { 0 } else { NOT_CONTROLLER })
         });
         let answer = CreateTopicsResponse::default().with_topics(results.collect());
-        (!self.faults.swallows_creation).then_some(answer)
+        (!self.has(Fault::SwallowsCreation)).then_some(answer)
     }
 }
 
@@ -261,11 +281,7 @@ async fn a_controller_that_is_never_found_is_given_up_in_time() {
 
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_not_sent_again() {
-    let cluster = Cluster::start(Faults {
-        swallows_creation: true,
-        ..Faults::default()
-    })
-    .await;
+    let cluster = Cluster::start(Fault::SwallowsCreation.into()).await;
     let admin = cluster.admin(LIMIT);
     let error = admin
         .create_topic(&orders(), Mode::Apply)
@@ -296,22 +312,14 @@ async fn a_question_whose_connection_is_lost_is_asked_once_more() {
 
 #[tokio::test]
 async fn an_answer_to_another_request_or_of_another_topic_is_no_answer() {
-    let late = Cluster::start(Faults {
-        answers_late: true,
-        ..Faults::default()
-    })
-    .await;
+    let late = Cluster::start(Fault::AnswersLate.into()).await;
     let error = late.admin(LIMIT).describe("orders").await.unwrap_err();
     assert_eq!(error.code, AdminCode::BadAnswer, "{error}");
     assert!(
         error.message.contains("the answer is to request"),
         "{error}"
     );
-    let other = Cluster::start(Faults {
-        names_another_topic: true,
-        ..Faults::default()
-    })
-    .await;
+    let other = Cluster::start(Fault::NamesAnotherTopic.into()).await;
     let error = other
         .admin(LIMIT)
         .create_topic(&orders(), Mode::Apply)
@@ -326,11 +334,7 @@ async fn an_answer_to_another_request_or_of_another_topic_is_no_answer() {
 
 #[tokio::test]
 async fn a_broker_without_a_common_version_is_told_by_its_versions() {
-    let cluster = Cluster::start(Faults {
-        speaks_of_the_future: true,
-        ..Faults::default()
-    })
-    .await;
+    let cluster = Cluster::start(Fault::SpeaksOfTheFuture.into()).await;
     let error = cluster
         .admin(LIMIT)
         .create_topic(&orders(), Mode::Apply)

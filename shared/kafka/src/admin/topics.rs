@@ -238,12 +238,12 @@ async fn add_partitions(
     if wanted == now {
         return Ok(false);
     }
-    let more = CreatePartitionsTopic::default()
+    let larger = CreatePartitionsTopic::default()
         .with_name(topic_name(topic))
         .with_count(total)
         .with_assignments(None);
     let request = CreatePartitionsRequest::default()
-        .with_topics(vec![more])
+        .with_topics(vec![larger])
         .with_timeout_ms(session.left_ms())
         .with_validate_only(mode == Mode::ValidateOnly);
     let answer = session
