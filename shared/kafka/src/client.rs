@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use tokio::sync::watch;
 
 use crate::error::{Code, code_of};
-#[cfg(feature = "msk-iam")]
+#[cfg(feature = "msk-iam-admin")]
 use crate::msk_iam::TokenSource;
 use crate::settings::{Security, Settings};
 
@@ -87,11 +87,11 @@ impl Health {
 /// Where tokens come from; nothing without the feature `msk-iam`.
 #[derive(Clone, Default)]
 pub(crate) struct Tokens {
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     pub(crate) source: Option<Arc<dyn TokenSource>>,
 }
 
-#[cfg(feature = "msk-iam")]
+#[cfg(feature = "msk-iam-admin")]
 impl From<Arc<dyn TokenSource>> for Tokens {
     fn from(source: Arc<dyn TokenSource>) -> Self {
         Self {
@@ -103,13 +103,13 @@ impl From<Arc<dyn TokenSource>> for Tokens {
 /// The callbacks of a client.
 pub(crate) struct Context {
     health: Arc<Health>,
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     tokens: Tokens,
 }
 
 impl Context {
     #[cfg_attr(
-        not(feature = "msk-iam"),
+        not(feature = "msk-iam-admin"),
         allow(
             unused_variables,
             clippy::needless_pass_by_value,
@@ -119,7 +119,7 @@ impl Context {
     pub(crate) fn new(health: Arc<Health>, tokens: Tokens) -> Self {
         Self {
             health,
-            #[cfg(feature = "msk-iam")]
+            #[cfg(feature = "msk-iam-admin")]
             tokens,
         }
     }
@@ -128,7 +128,7 @@ impl Context {
 impl rdkafka::consumer::ConsumerContext for Context {}
 
 impl ClientContext for Context {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam-admin");
 
     /// The library heals most of what it complains of, so that none of it is an error of this process.
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -149,7 +149,7 @@ impl ClientContext for Context {
         self.health.note(error, reason);
     }
 
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     fn generate_oauth_token(
         &self,
         _config: Option<&str>,
@@ -193,14 +193,14 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, String> {
     let Security::MskIam { region, .. } = &settings.security else {
         return Ok(Tokens::default());
     };
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     {
         let source = crate::msk_iam::MskIamTokens::from_default_chain(region);
         let source = source.map_err(|error| error.to_string())?;
         let source: Arc<dyn TokenSource> = Arc::new(source);
         Ok(Tokens::from(source))
     }
-    #[cfg(not(feature = "msk-iam"))]
+    #[cfg(not(feature = "msk-iam-admin"))]
     Err(format!(
         "IAM tokens for {region} need the feature `msk-iam`, which this binary was built without"
     ))

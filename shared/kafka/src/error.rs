@@ -2,8 +2,6 @@
 //!
 //! It decides nothing about what happens next: the class says what would make sense.
 
-use std::fmt;
-
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Why a call of [`publish`](crate::Publish::publish) did not publish all its events.
@@ -50,14 +48,17 @@ pub enum ErrorClass {
 }
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident, $text:literal, $class:ident;)+) => {
-        /// The bounded reasons of [`PublishError`].
+    (
+        $(#[doc = $head:literal])+ $code:ident of $classes:ident;
+        $($(#[doc = $doc:literal])+ $name:ident, $text:literal, $class:ident;)+
+    ) => {
+        $(#[doc = $head])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code {
+        pub enum $code {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl Code {
+        impl $code {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
@@ -69,14 +70,24 @@ macro_rules! codes {
 
             /// What makes sense after it.
             #[must_use]
-            pub fn class(self) -> ErrorClass {
-                match self { $(Self::$name => ErrorClass::$class,)+ }
+            pub fn class(self) -> $classes {
+                match self { $(Self::$name => $classes::$class,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $code {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
             }
         }
     };
 }
+pub(crate) use codes;
 
 codes! {
+    /// The bounded reasons of [`PublishError`] and [`ReadError`](crate::ReadError).
+    Code of ErrorClass;
+
     /// Not everything was acknowledged within the limit of the call.
     DeadlinePassed, "deadline_passed", Transient;
     /// The brokers could not take the events now.
@@ -101,12 +112,6 @@ codes! {
     ClientNotCreated, "client_not_created", Fatal;
     /// The client library stopped for good; the next call begins with a new one.
     ClientFailed, "client_failed", Fatal;
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 impl PublishError {

@@ -9,19 +9,24 @@ mod client;
 mod error;
 mod event;
 mod metrics;
-#[cfg(feature = "msk-iam")]
+#[cfg(feature = "msk-iam-admin")]
 mod msk_iam;
 mod polled;
 mod producer;
 mod reader;
 mod settings;
 
-pub use admin::{Admin, AdminError, NewTopic, TopicDescription};
+pub use admin::{
+    Admin, AdminClass, AdminCode, AdminError, GroupListing, GroupOffset, Mode, NewTopic,
+    PartitionDescription, ResetTo, SettingChange, SettingOrigin, TopicDescription, TopicListing,
+    TopicSetting,
+};
 pub use error::{Code, ErrorClass, Outcome, PublishError};
 pub use event::OutgoingEvent;
 pub use metrics::{LATENCY_BOUNDS_MS, ProducerMetrics};
-#[cfg(feature = "msk-iam")]
+#[cfg(feature = "msk-iam-admin")]
 pub use msk_iam::{MskIamTokens, Token, TokenError, TokenSource};
+pub use polled::ReadError;
 pub use producer::{KafkaProducer, Publish};
 pub use reader::{ReadRecord, TopicReader};
 pub use settings::{Acks, Compression, Security, Settings, SettingsError, SettingsProblem};

@@ -79,7 +79,7 @@ impl KafkaProducer {
     ///
     /// # Errors
     /// As [`Self::new`].
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     pub fn with_token_source(
         settings: &Settings,
         source: Arc<dyn crate::TokenSource>,

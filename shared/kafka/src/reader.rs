@@ -10,10 +10,9 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::admin::{AdminError, explained, not_created};
 use crate::client::{Tokens, tokens};
 use crate::error::{Code, code_of};
-use crate::polled::Polled;
+use crate::polled::{Polled, ReadError, explained, not_created};
 use crate::settings::Settings;
 
 /// How long one poll waits, so that the limit is looked at in between.
@@ -45,7 +44,7 @@ impl TopicReader {
     ///
     /// # Errors
     /// [`Code::ClientNotCreated`] if the client library refuses the settings.
-    pub fn new(settings: &Settings, topic: &str) -> Result<Self, AdminError> {
+    pub fn new(settings: &Settings, topic: &str) -> Result<Self, ReadError> {
         let tokens = tokens(settings).map_err(not_created)?;
         Self::with_tokens(settings, topic, tokens)
     }
@@ -54,17 +53,17 @@ impl TopicReader {
     ///
     /// # Errors
     /// As [`Self::new`].
-    #[cfg(feature = "msk-iam")]
+    #[cfg(feature = "msk-iam-admin")]
     pub fn with_token_source(
         settings: &Settings,
         topic: &str,
         source: std::sync::Arc<dyn crate::TokenSource>,
-    ) -> Result<Self, AdminError> {
+    ) -> Result<Self, ReadError> {
         let tokens = Tokens::from(source);
         Self::with_tokens(settings, topic, tokens)
     }
 
-    fn with_tokens(settings: &Settings, topic: &str, tokens: Tokens) -> Result<Self, AdminError> {
+    fn with_tokens(settings: &Settings, topic: &str, tokens: Tokens) -> Result<Self, ReadError> {
         Ok(Self {
             client: Polled::new(settings, tokens)?,
             topic: topic.to_owned(),
@@ -76,8 +75,8 @@ impl TopicReader {
     /// It blocks for at most `limit`, so call it where that is allowed. All records are held in memory.
     ///
     /// # Errors
-    /// [`AdminError`] if the cluster refuses, does not know the topic, or does not deliver within the limit.
-    pub fn read_all(&self, limit: Duration) -> Result<Vec<ReadRecord>, AdminError> {
+    /// [`ReadError`] if the cluster refuses, does not know the topic, or does not deliver within the limit.
+    pub fn read_all(&self, limit: Duration) -> Result<Vec<ReadRecord>, ReadError> {
         let deadline = Instant::now() + limit;
         let what = format!("topic {:?} cannot be read", self.topic);
         let failed = |error| explained(error, &what, &self.client.health);
@@ -96,7 +95,7 @@ impl TopicReader {
                 let open = wanted.len();
                 let message =
                     format!("{what}: {open} partition(s) are not read to their ends in {limit:?}");
-                return Err(AdminError {
+                return Err(ReadError {
                     code: Code::DeadlinePassed,
                     message,
                     source: None,
@@ -113,7 +112,7 @@ impl TopicReader {
     }
 
     /// Asks what the partitions hold now, leaving out what is empty.
-    fn ends(&self, deadline: Instant, what: &str) -> Result<Vec<Ends>, AdminError> {
+    fn ends(&self, deadline: Instant, what: &str) -> Result<Vec<Ends>, ReadError> {
         let left = || deadline.saturating_duration_since(Instant::now());
         let metadata = self.client.metadata(Some(&self.topic), left(), what)?;
         let topics = metadata.topics().iter();

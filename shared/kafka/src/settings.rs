@@ -290,7 +290,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         if !self.choice(name, &[("plaintext", false), ("msk-iam", true)]) {
             return Security::Plaintext;
         }
-        if !cfg!(feature = "msk-iam") {
+        if !cfg!(feature = "msk-iam-admin") {
             let expected = "`plaintext`: this binary was built without the feature `msk-iam`";
             self.problem(name, self.value(name), expected);
         }

@@ -143,7 +143,7 @@ fn servers_need_a_host_and_a_port() {
     }
 }
 
-#[cfg(feature = "msk-iam")]
+#[cfg(feature = "msk-iam-admin")]
 #[test]
 fn iam_takes_the_region_of_the_cluster_or_of_the_function() {
     let iam = ("KAFKA_SECURITY", "msk-iam");
@@ -170,7 +170,7 @@ fn iam_takes_the_region_of_the_cluster_or_of_the_function() {
     );
 }
 
-#[cfg(not(feature = "msk-iam"))]
+#[cfg(not(feature = "msk-iam-admin"))]
 #[test]
 fn iam_is_refused_by_a_build_without_it() {
     let found = problems(&[

@@ -20,15 +20,15 @@ fn provider(access_key: &str, secret_key: &str) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(Credentials::from_keys(access_key, secret_key, None))
 }
 
-fn tokens_of(region: &str, access_key: &str, secret_key: &str) -> Arc<dyn TokenSource> {
+pub(crate) fn tokens_of(region: &str, access_key: &str, secret_key: &str) -> Arc<dyn TokenSource> {
     Arc::new(MskIamTokens::new(region, provider(access_key, secret_key)).unwrap())
 }
 
-fn right_tokens() -> Arc<dyn TokenSource> {
+pub(crate) fn right_tokens() -> Arc<dyn TokenSource> {
     tokens_of(iam::REGION, iam::ACCESS_KEY, iam::SECRET_KEY)
 }
 
-fn secured(kafka: &Kafka, servers: &str) -> Settings {
+pub(crate) fn secured(kafka: &Kafka, servers: &str) -> Settings {
     let ca_file = kafka.ca_file();
     let set = [
         ("KAFKA_SECURITY", "msk-iam"),
@@ -84,7 +84,7 @@ async fn producer_reader_and_questions_pass_with_tokens_over_tls() {
     create(&kafka, "secured", 3, &[]).await;
     let admin = Admin::with_token_source(&settings, right_tokens()).unwrap();
     let described = admin.describe("secured").await.unwrap().unwrap();
-    assert_eq!(described.partitions, [0, 1, 2]);
+    assert_eq!(described.partitions.len(), 3);
 
     let producer = KafkaProducer::with_token_source(&settings, right_tokens()).unwrap();
     let events: Vec<_> = (0..100)
@@ -143,21 +143,27 @@ impl TokenSource for Edited {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_for_another_host_is_refused() {
-    let kafka = shared();
-    let host = Edited(
+pub(crate) fn other_host() -> Arc<dyn TokenSource> {
+    Arc::new(Edited(
         right_tokens(),
         "kafka.eu-central-1.amazonaws.com",
         "kafka.example.com",
-    );
-    refused_for(&kafka, &kafka.iam(), Arc::new(host), "wrong host").await;
-    let region = Edited(
+    ))
+}
+
+pub(crate) fn other_region() -> Arc<dyn TokenSource> {
+    Arc::new(Edited(
         right_tokens(),
         "eu-central-1%2Fkafka-cluster",
         "eu-west-1%2Fkafka-cluster",
-    );
-    refused_for(&kafka, &kafka.iam(), Arc::new(region), "wrong region").await;
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_for_another_host_is_refused() {
+    let kafka = shared();
+    refused_for(&kafka, &kafka.iam(), other_host(), "wrong host").await;
+    refused_for(&kafka, &kafka.iam(), other_region(), "wrong region").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +173,7 @@ async fn admin_and_reader_are_refused_as_clearly_as_the_producer() {
     let settings = secured(&kafka, &kafka.iam());
     let admin = Admin::with_token_source(&settings, tokens()).unwrap();
     let error = admin.describe("refused").await.unwrap_err();
-    assert_eq!(error.code, Code::AuthenticationFailed, "{error}");
+    assert_eq!(error.code, AdminCode::TokenRefused, "{error}");
     assert!(error.to_string().contains("Access denied"), "{error}");
     let reader = TopicReader::with_token_source(&settings, "refused", tokens()).unwrap();
     let read = tokio::task::spawn_blocking(move || reader.read_all(LIMIT))
@@ -175,24 +181,6 @@ async fn admin_and_reader_are_refused_as_clearly_as_the_producer() {
         .unwrap();
     let error = read.unwrap_err();
     assert_eq!(error.code, Code::AuthenticationFailed, "{error}");
-}
-
-/// The client library has no safe way to give its admin client a token.
-#[tokio::test(flavor = "multi_thread")]
-async fn creating_a_topic_over_iam_says_that_it_is_not_possible() {
-    let kafka = shared();
-    let settings = secured(&kafka, &kafka.iam());
-    let admin = Admin::with_token_source(&settings, right_tokens()).unwrap();
-    let topic = NewTopic {
-        name: "never".to_owned(),
-        partitions: 1,
-        replicas: 1,
-        settings: Vec::new(),
-    };
-    let error = admin.create_topic(&topic).await.unwrap_err();
-    assert_eq!(error.code, Code::ClientNotCreated, "{error}");
-    assert!(error.to_string().contains("Kafka's own tools"), "{error}");
-    assert_eq!(admin.describe("never").await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +266,7 @@ async fn tokens_are_renewed_while_events_are_published() {
 
 /// A provider that has no credentials.
 #[derive(Debug)]
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl ProvideCredentials for Nothing {
     fn provide_credentials<'a>(&'a self) -> Provided<'a>

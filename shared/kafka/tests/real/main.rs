@@ -10,14 +10,20 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod admin;
+mod groups;
 mod iam;
 mod order;
+mod refused;
 mod witnesses;
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use kafka::{Admin, KafkaProducer, NewTopic, OutgoingEvent, ReadRecord, Settings, TopicReader};
+use kafka::{
+    Admin, AdminCode, KafkaProducer, Mode, NewTopic, OutgoingEvent, ReadRecord, Settings,
+    TopicReader,
+};
 use real_servers::{Kafka, KafkaOptions};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -59,14 +65,11 @@ async fn create(kafka: &Kafka, name: &str, partitions: i32, set: &[(&str, &str)]
     let topic = NewTopic {
         name: name.to_owned(),
         partitions,
-        replicas: 1,
+        replicas: Some(1),
         settings: set.collect(),
     };
     let admin = Admin::new(&plain(kafka)).unwrap();
-    assert!(
-        admin.create_topic(&topic).await.unwrap(),
-        "{name} was there"
-    );
+    admin.create_topic(&topic, Mode::Apply).await.unwrap();
 }
 
 async fn records(kafka: &Kafka, topic: &str) -> Vec<ReadRecord> {

@@ -9,7 +9,6 @@ use super::*;
 
 const PRODUCER: &str = "org.apache.kafka.tools.ConsoleProducer";
 const CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_go_where_kafkas_own_producer_puts_them() {
@@ -88,27 +87,4 @@ async fn kafkas_own_consumer_sees_key_value_and_headers() {
         "event_id:id-{\"order_id\":\"o-1\"},event_type:order.created,timestamp:2026-11-21T10:15:30.123Z,\
          traceparent:00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\to-1\t{\"order_id\":\"o-1\"}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn kafkas_own_tool_sees_the_topic_that_was_created() {
-    let kafka = shared();
-    create(&kafka, "made", 7, &[("retention.ms", "86400000")]).await;
-    let described = kafka
-        .tool(TOPICS, &["--describe", "--topic", "made"], "")
-        .unwrap();
-    assert!(described.contains("PartitionCount: 7"), "{described}");
-    assert!(described.contains("retention.ms=86400000"), "{described}");
-
-    let admin = Admin::new(&plain(&kafka)).unwrap();
-    let partitions = admin.describe("made").await.unwrap().unwrap().partitions;
-    assert_eq!(partitions, [0, 1, 2, 3, 4, 5, 6]);
-    assert_eq!(admin.describe("not.made").await.unwrap(), None);
-    let again = NewTopic {
-        name: "made".to_owned(),
-        partitions: 1,
-        replicas: 1,
-        settings: Vec::new(),
-    };
-    assert!(!admin.create_topic(&again).await.unwrap());
 }
