@@ -159,6 +159,7 @@ fn order(id: &str, planned: &PlannedOrder, in_stock: bool) -> Order {
         },
         reason: None,
         total_amount: None,
+        payment: None,
         quantities: planned.quantities.clone(),
         lines: Vec::new(),
         timeline: Vec::new(),
