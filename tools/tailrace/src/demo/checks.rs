@@ -48,7 +48,7 @@ impl Evidence<'_> {
             letters::nothing_else_is_a_letter(self),
             outbox::ids_are_distinct(self),
             outbox::stock_updates_match(self),
-            outbox::rejections_match(self),
+            outbox::statuses_match(self),
             outbox::notifications_match(self),
             self.some_records_came_twice(),
             self.nothing_is_left_to_read(),

@@ -53,23 +53,17 @@ pub(super) fn stock_updates_match(evidence: &Evidence<'_>) -> Check {
     )
 }
 
-/// One `order.status-changed` for each rejected order.
-pub(super) fn rejections_match(evidence: &Evidence<'_>) -> Check {
+/// One `order.status-changed` for each order, about how it was decided.
+pub(super) fn statuses_match(evidence: &Evidence<'_>) -> Check {
     let mut expected = Tally::default();
     for (id, order) in &evidence.books.orders {
-        if order.status == OrderStatus::Rejected {
-            expected.add(format!("order {id} rejected"));
-        }
+        expected.add(format!("order {id} {}", order.status.as_str()));
     }
     let found = found(evidence, |event: OrderStatusChanged| {
         let (id, status) = (event.order_id, event.status);
         Some(format!("order {id} {}", status.as_str()))
     });
-    expected.against(
-        &found,
-        OrderStatusChanged::SPEC.event_type,
-        "rejected order",
-    )
+    expected.against(&found, OrderStatusChanged::SPEC.event_type, "order")
 }
 
 /// One `notification.requested` for each order, about what became of it.

@@ -2,8 +2,7 @@
 
 use ::tables::{Order, Product};
 use event_schema::events::{
-    NotificationChannel, NotificationKind, NotificationRequested, OrderStatus, OrderStatusChanged,
-    StockUpdated,
+    NotificationChannel, NotificationKind, NotificationRequested, OrderStatus, StockUpdated,
 };
 use event_schema::{Envelope, Event, EventId, ProductId, Recipient};
 
@@ -80,16 +79,8 @@ impl World {
             for event in events {
                 self.publish(event);
             }
-        } else {
-            self.publish(OrderStatusChanged {
-                order_id: order.order_id.clone(),
-                user_id: None,
-                status: OrderStatus::Rejected,
-                previous_status: None,
-                reason: None,
-                version: None,
-            });
         }
+        self.publish(order.status_changed(OrderStatus::Pending));
         self.publish(notification(&order, in_stock));
         self.books.orders.insert(id.to_owned(), order);
     }
