@@ -22,7 +22,8 @@ fn shop(available: i64, payment: Value) -> Rig<OrderCreatedHandler> {
     for (name, value) in payment.as_object().unwrap() {
         early[name] = value.clone();
     }
-    rig.store.seed(item_key("payments", "order#o-1", "-"), &early);
+    rig.store
+        .seed(item_key("payments", "order#o-1", "-"), &early);
     rig
 }
 
@@ -36,9 +37,11 @@ fn failed() -> Value {
 
 async fn order(rig: &Rig<OrderCreatedHandler>) -> Order {
     let items = json!([{ "product_id": "p-1", "quantity": 3 }]);
-    rig.send([json!({ "event_id": "e-1", "order_id": "o-1", "user_id": "u-1",
-        "total_amount": 30000, "items": items })])
-        .await;
+    rig.send([
+        json!({ "event_id": "e-1", "order_id": "o-1", "user_id": "u-1",
+        "total_amount": 30000, "items": items }),
+    ])
+    .await;
     rig.item("o-1").unwrap()
 }
 
@@ -96,7 +99,10 @@ async fn an_order_that_was_paid_before_it_came_is_paid_at_once() {
         told,
         [("placed".to_owned(), Some(1)), ("paid".to_owned(), Some(2))]
     );
-    assert_eq!(kinds(&rig), ["order_placed to u-1", "payment_completed to u-1"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_placed to u-1", "payment_completed to u-1"]
+    );
     assert_eq!(rig.published::<StockUpdated>().len(), 1, "only placing it");
 }
 
@@ -115,7 +121,10 @@ async fn an_order_whose_payment_failed_before_it_came_holds_no_stock() {
         .map(|update| update.delta.unwrap())
         .sum();
     assert_eq!(deltas, 0, "what the events add up to is what the stock is");
-    assert_eq!(kinds(&rig), ["order_placed to u-1", "payment_failed to u-1"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_placed to u-1", "payment_failed to u-1"]
+    );
 }
 
 #[tokio::test]
@@ -125,7 +134,10 @@ async fn the_money_for_a_rejected_order_has_to_go_back() {
     assert_eq!(timeline(&order), [("rejected", "e-1")]);
     assert_eq!(stock(&rig), (2, 0, 0));
     assert_eq!(state(&rig), EarlyPaymentState::RefundDue);
-    assert_eq!(kinds(&rig), ["order_rejected to u-1", "refund_due to payments"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_rejected to u-1", "refund_due to payments"]
+    );
 }
 
 #[tokio::test]
