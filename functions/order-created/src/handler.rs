@@ -1,16 +1,17 @@
 //! Decides what a new order does: its stock is reserved whole, or it is rejected whole.
 //!
-//! Payment is not its business: it leaves the order `placed`.
+//! A payment that was there before the order is joined here (`join`); a later one is not its business.
 
 use std::collections::BTreeMap;
 
 use event_schema::events::{
     NotificationChannel, NotificationKind, NotificationRequested, OrderCreated, OrderStatus,
-    OrderStatusChanged, StockUpdated,
 };
 use event_schema::{OrderId, ProductId, Recipient};
 use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
-use tables::{Line, Order, Product};
+use tables::{EarlyPayment, Line, Order, PaidFor, Product};
+
+use crate::join::join;
 
 /// Why an order is rejected, as it is published.
 const OUT_OF_STOCK: &str = "out_of_stock";
@@ -27,48 +28,74 @@ impl Decide for OrderCreatedHandler {
 
     fn decide(&self, record: &Record<OrderCreated>, work: &mut Work<'_>) -> Result<(), Rejection> {
         let order_id = order_id(record, work)?;
-        let stored = work.get::<Order>(order_id.as_str())?;
+        let quantities = quantities(&record.event);
+        // All are asked for before the first miss ends the run: one round loads them. Stock is peeked at, so that
+        // others may order the same product meanwhile; the guards on the subtractions hold what is decided.
+        let stored = work.get::<Order>(order_id.as_str());
+        let early = work.get::<EarlyPayment>(&PaidFor::Order(&order_id).key());
+        let products = work.peek_many::<Product, _>(quantities.keys().map(ProductId::as_str));
+        let (stored, early, products) = (stored?, early?, products?);
+        if stored.as_ref().is_some_and(was_called_off) {
+            return Ok(());
+        }
         if (stored.as_ref()).is_some_and(|order| order.status != OrderStatus::Pending) {
             return Err(Rejection::permanent(
                 "order_exists",
                 "the order was decided before",
             ));
         }
-        let quantities = quantities(&record.event);
-        // Stock is peeked at, not depended on: others may order the same product meanwhile. The guard on
-        // each subtraction holds what the decision rests on.
-        let products: Vec<Option<Product>> =
-            work.peek_many(quantities.keys().map(ProductId::as_str))?;
-        let in_stock: Option<Vec<Product>> = products
-            .into_iter()
-            .zip(quantities.values())
-            .map(|(product, quantity)| product.filter(|product| product.available >= *quantity))
-            .collect();
-        let mut order = Order {
-            order_id,
-            user_id: record.event.user_id.clone(),
-            status: if in_stock.is_some() {
-                OrderStatus::Placed
-            } else {
-                OrderStatus::Rejected
-            },
-            reason: in_stock.is_none().then(|| OUT_OF_STOCK.to_owned()),
-            total_amount: record.event.total_amount,
-            quantities,
-            lines: record.event.items.iter().map(Line::from).collect(),
-            // That of a pending order goes on; one that its producer did not store begins here.
-            ordered_at: stored
-                .as_ref()
-                .map_or(record.timestamp, |order| order.ordered_at),
-            timeline: stored.map(|order| order.timeline).unwrap_or_default(),
-            updated_at: work.now(),
+        let mut wanted = products.iter().zip(quantities.values());
+        let is_in_stock = wanted.all(|(product, quantity)| {
+            (product.as_ref()).is_some_and(|product| product.available >= *quantity)
+        });
+        let mut order = new_order(order_id, quantities, stored, record, work);
+        order.status = if is_in_stock {
+            OrderStatus::Placed
+        } else {
+            OrderStatus::Rejected
         };
+        order.reason = (!is_in_stock).then(|| OUT_OF_STOCK.to_owned());
         order.note(record.event_id.clone());
-        work.put(&order);
-        match in_stock {
-            Some(products) => place(&order, &products, work),
-            None => reject(&order, work),
-        }
+        order.carry_out(&OrderStatus::Pending, work)?;
+        work.publish(order.status_changed(OrderStatus::Pending));
+        let kind = if is_in_stock {
+            NotificationKind::OrderPlaced
+        } else {
+            NotificationKind::OrderRejected
+        };
+        notify(&order, kind, work)?;
+        early.map_or(Ok(()), |early| join(order, early, work))
+    }
+}
+
+/// Whether an order was cancelled while it was pending: nothing is to be reserved for it any more.
+fn was_called_off(order: &Order) -> bool {
+    order.status == OrderStatus::Cancelled && !order.has_been(&OrderStatus::Placed)
+}
+
+/// The order as the event tells of it, not decided yet.
+fn new_order(
+    order_id: OrderId,
+    quantities: BTreeMap<ProductId, i64>,
+    stored: Option<Order>,
+    record: &Record<OrderCreated>,
+    work: &Work<'_>,
+) -> Order {
+    Order {
+        order_id,
+        user_id: record.event.user_id.clone(),
+        status: OrderStatus::Pending,
+        reason: None,
+        total_amount: record.event.total_amount,
+        payment: None,
+        quantities,
+        lines: record.event.items.iter().map(Line::from).collect(),
+        // That of a pending order goes on; one that its producer did not store begins here.
+        ordered_at: stored
+            .as_ref()
+            .map_or(record.timestamp, |order| order.ordered_at),
+        timeline: stored.map(|order| order.timeline).unwrap_or_default(),
+        updated_at: work.now(),
     }
 }
 
@@ -91,36 +118,12 @@ fn quantities(order: &OrderCreated) -> BTreeMap<ProductId, i64> {
     quantities
 }
 
-fn place(order: &Order, products: &[Product], work: &mut Work<'_>) -> Result<(), Rejection> {
-    for (product, (product_id, quantity)) in products.iter().zip(&order.quantities) {
-        work.add::<Product>(product_id.as_str(), "available", -quantity)
-            .at_least(0);
-        work.add::<Product>(product_id.as_str(), "reserved", *quantity);
-        work.add::<Product>(product_id.as_str(), "changes", 1);
-        work.publish(StockUpdated {
-            product_id: product_id.clone(),
-            available: u64::try_from(product.available - quantity).unwrap_or(0),
-            delta: Some(-quantity),
-            version: u64::try_from(product.changes + 1).unwrap_or(0),
-            order_id: Some(order.order_id.clone()),
-        });
-    }
-    notify(order, NotificationKind::OrderPlaced, work)
-}
-
-fn reject(order: &Order, work: &mut Work<'_>) -> Result<(), Rejection> {
-    work.publish(OrderStatusChanged {
-        order_id: order.order_id.clone(),
-        user_id: Some(order.user_id.clone()),
-        status: OrderStatus::Rejected,
-        previous_status: Some(OrderStatus::Pending),
-        reason: order.reason.clone(),
-        version: None,
-    });
-    notify(order, NotificationKind::OrderRejected, work)
-}
-
-fn notify(order: &Order, kind: NotificationKind, work: &mut Work<'_>) -> Result<(), Rejection> {
+/// Tells the customer what became of the order.
+pub(crate) fn notify(
+    order: &Order,
+    kind: NotificationKind,
+    work: &mut Work<'_>,
+) -> Result<(), Rejection> {
     let recipient = Recipient::new(order.user_id.as_str()).map_err(|error| {
         Rejection::permanent("invalid_recipient", "the user id is no recipient").caused_by(error)
     })?;

@@ -20,6 +20,12 @@ fn pending(id: &str) -> Value {
     })
 }
 
+/// A payment that was there before its order.
+fn paid_early(order_id: &str) -> Value {
+    json!({ "paid_for": format!("order#{order_id}"), "outcome": "completed", "amount": "500",
+        "event_id": "e-paid", "happened_at": "2026-11-21T10:15:30.123Z", "state": "waiting" })
+}
+
 #[tokio::test]
 async fn order_created_conforms() {
     Suite::new(|| OrderCreatedHandler)
@@ -28,6 +34,7 @@ async fn order_created_conforms() {
         .seed(item_key("products", "p-3", "-"), &product("p-3", 5))
         .seed(item_key("products", "p-4", "-"), &product("p-4", 1))
         .seed(item_key("orders", "o-6", "-"), &pending("o-6"))
+        .seed(item_key("payments", "order#o-3", "-"), &paid_early("o-3"))
         .event(
             json!({ "event_id": "e-1", "event_type": "order.created", "order_id": "o-1",
                 "user_id": "u-1", "total_amount": 30000,

@@ -122,6 +122,12 @@ async fn an_order_reserves_its_stock() {
         shop.published("notification.requested")[0]["kind"],
         "order_placed"
     );
+    let statuses = shop.published("order.status-changed");
+    assert_eq!(statuses.len(), 1);
+    assert_eq!(
+        (&statuses[0]["status"], &statuses[0]["previous_status"]),
+        (&json!("placed"), &json!("pending"))
+    );
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ impl Command for OrdersApiHandler {
             status: OrderStatus::Pending,
             reason: None,
             total_amount: new.total_amount,
+            payment: None,
             quantities,
             lines: new.items.clone(),
             timeline: Vec::new(),

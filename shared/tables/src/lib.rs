@@ -1,16 +1,21 @@
-//! The stored form of what several functions work on: orders and products.
+//! The stored form of what several functions work on: orders, products, and payments that came early.
 //!
-//! It is the boundary at which functions that must not know each other agree: tables, keys, fields, and which
-//! statuses of an order may follow each other. What an event leads to is each function's own business, and so
-//! is every item that one function alone works on. Nothing here reads or writes a store.
+//! It is the boundary at which functions that must not know each other agree: tables, keys, fields, which statuses
+//! of an order may follow each other, and what such a change does to stock. What an event leads to is each
+//! function's own business, and so is every item that one function alone works on.
 
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
 mod order;
+mod payment;
 mod product;
 
 pub use order::{
-    ImpossibleTransition, Line, Order, TIMELINE_ENTRIES_MAX, TimelineEntry, is_possible,
+    ImpossibleTransition, Line, Order, OrderPayment, TIMELINE_ENTRIES_MAX, TimelineEntry,
+    is_possible,
+};
+pub use payment::{
+    EarlyPayment, EarlyPaymentState, PaidFor, PaymentOutcome, REFUNDS_RECIPIENT, refund_due,
 };
 pub use product::Product;

@@ -1,11 +1,13 @@
 //! An order with its timeline, and which statuses may follow each other.
 //!
-//! Who moves an order on, and what else happens then, is not said here.
+//! Who moves an order on, and who is told of it, is not said here; what it does to stock is in `pieces`.
+
+mod pieces;
 
 use std::collections::BTreeMap;
 
-use event_schema::events::{OrderLine, OrderStatus};
-use event_schema::{EventId, OrderId, ProductId, Timestamp, UserId};
+use event_schema::events::{OrderLine, OrderStatus, OrderStatusChanged};
+use event_schema::{EventId, OrderId, PaymentId, ProductId, Timestamp, UserId};
 use processing::{Item, Key};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,9 @@ pub struct Order {
     /// What the customer is to pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_amount: Option<Decimal>,
+    /// What it was paid with; none while it is not, and where only a status told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<OrderPayment>,
     /// Pieces by product: what is reserved, released or sold together.
     pub quantities: BTreeMap<ProductId, i64>,
     /// What was ordered, line by line; empty for orders stored before there were lines.
@@ -40,6 +45,16 @@ pub struct Order {
     pub ordered_at: Timestamp,
     /// When the status was set.
     pub updated_at: Timestamp,
+}
+
+/// What an order was paid with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPayment {
+    /// The payment; old producers leave its id out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<PaymentId>,
+    /// What was paid.
+    pub amount: Decimal,
 }
 
 /// One line of an order.
@@ -104,6 +119,40 @@ impl Order {
             at: self.updated_at,
             event_id,
         });
+    }
+
+    /// Whether the order has this status or had it; every order was pending once.
+    #[must_use]
+    pub fn has_been(&self, status: &OrderStatus) -> bool {
+        let mut before = self.timeline.iter().map(|entry| &entry.status);
+        *status == OrderStatus::Pending || *status == self.status || before.any(|one| one == status)
+    }
+
+    /// Whether this amount is what the order costs; where that is not known, any amount is.
+    #[must_use]
+    pub fn is_paid_with(&self, amount: Decimal) -> bool {
+        self.total_amount.is_none_or(|total| total == amount)
+    }
+
+    /// Whether the order was paid with this very payment.
+    #[must_use]
+    pub fn was_paid_with(&self, payment_id: Option<&PaymentId>) -> bool {
+        let paid_with = self.payment.as_ref();
+        let paid_with = paid_with.and_then(|payment| payment.payment_id.as_ref());
+        paid_with.is_some() && paid_with == payment_id
+    }
+
+    /// Returns the event that tells of the order's status; its version counts the entries of the timeline.
+    #[must_use]
+    pub fn status_changed(&self, from: OrderStatus) -> OrderStatusChanged {
+        OrderStatusChanged {
+            order_id: self.order_id.clone(),
+            user_id: Some(self.user_id.clone()),
+            status: self.status.clone(),
+            previous_status: Some(from),
+            reason: self.reason.clone(),
+            version: u64::try_from(self.timeline.len()).ok(),
+        }
     }
 }
 
@@ -219,6 +268,61 @@ mod tests {
         for status in &STATUSES {
             assert!(longest(status, 0) <= TIMELINE_ENTRIES_MAX);
         }
+    }
+
+    #[test]
+    fn an_order_has_been_what_its_timeline_says_what_it_is_and_pending() {
+        let mut order = stored_earlier();
+        assert!(!order.has_been(&OrderStatus::Placed));
+        for status in [OrderStatus::Placed, OrderStatus::Paid] {
+            order
+                .advance(status, Timestamp::from_ms(1_000), None)
+                .unwrap();
+        }
+        for status in [OrderStatus::Pending, OrderStatus::Placed, OrderStatus::Paid] {
+            assert!(order.has_been(&status), "{status}");
+        }
+        assert!(!order.has_been(&OrderStatus::Cancelled));
+        order.timeline.clear();
+        assert!(order.has_been(&OrderStatus::Paid), "it is paid now");
+    }
+
+    #[test]
+    fn an_order_is_paid_with_what_it_costs_and_with_anything_where_that_is_unknown() {
+        let mut order = stored_earlier();
+        assert!(order.is_paid_with(1.into()));
+        order.total_amount = Some("30000.00".parse().unwrap());
+        assert!(order.is_paid_with(30_000.into()));
+        assert!(!order.is_paid_with(29_999.into()));
+    }
+
+    #[test]
+    fn only_a_payment_with_an_id_is_known_again() {
+        let mut order = stored_earlier();
+        let ids = ["pay-1", "pay-2"].map(|id| PaymentId::new(id).unwrap());
+        let was = |order: &Order| ids.each_ref().map(|id| order.was_paid_with(Some(id)));
+        assert_eq!(was(&order), [false, false]);
+        let amount = Decimal::ONE;
+        let payment_id = None;
+        order.payment = Some(OrderPayment { payment_id, amount });
+        assert!(!order.was_paid_with(None));
+        let payment_id = Some(ids[0].clone());
+        order.payment = Some(OrderPayment { payment_id, amount });
+        assert_eq!(was(&order), [true, false]);
+        assert!(!order.was_paid_with(None));
+    }
+
+    #[test]
+    fn the_event_of_a_status_counts_the_timeline() {
+        let mut order = stored_earlier();
+        order
+            .advance(OrderStatus::Placed, Timestamp::from_ms(1_000), None)
+            .unwrap();
+        let event = order.status_changed(OrderStatus::Pending);
+        let told = serde_json::to_value(&event).unwrap();
+        let right = json!({ "order_id": "o-1", "user_id": "u-1", "status": "placed",
+            "previous_status": "pending", "version": 1 });
+        assert_eq!(told, right);
     }
 
     #[test]

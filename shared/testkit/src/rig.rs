@@ -34,7 +34,16 @@ impl<H: Decide> Rig<H> {
     pub fn new(handler: H) -> Self {
         let timer = VirtualTimer::automatic();
         let store = MemoryStore::with_clock(&timer);
-        let letters = MemoryDeadLetters::new();
+        Self::of(handler, store, MemoryDeadLetters::new(), timer)
+    }
+
+    /// Sets a handler up in the world of another: they share store, dead-letter queue and clock.
+    pub fn beside<O: Decide>(handler: H, other: &Rig<O>) -> Self {
+        let timer = other.timer.clone();
+        Self::of(handler, other.store.clone(), other.letters.clone(), timer)
+    }
+
+    fn of(handler: H, store: MemoryStore, letters: MemoryDeadLetters, timer: VirtualTimer) -> Self {
         let settings = EngineSettings {
             partial_batch_response: true,
             ..EngineSettings::default()
@@ -72,7 +81,7 @@ impl<H: Decide> Rig<H> {
     pub async fn run(&self, records: &[KafkaRecord]) -> Processed {
         let payload = EventBuilder::new().records(records).build();
         let request = self.sent.fetch_add(1, Ordering::Relaxed);
-        let invocation = invocation(format!("request-{request}"), &self.timer);
+        let invocation = invocation(format!("{}-{request}", H::NAME), &self.timer);
         match self.engine.process(&payload, &invocation).await {
             Ok(processed) => processed,
             Err(error) => panic!("the event was refused: {error}"),

@@ -286,7 +286,7 @@ impl Run {
         assert_eq!(all, expected);
         assert_eq!(self.picture.orders_count(), expected.len());
         assert_eq!(rejected.len(), workload::rejected(), "{rejected:?}");
-        // Twice decided would be twice published: once a product and once the user, or status and user.
+        // Twice decided would be twice published: once a product, the status and the user.
         let outgoing = self.picture.outgoing();
         let distinct: BTreeSet<_> = outgoing.iter().collect();
         assert_eq!(
@@ -301,7 +301,7 @@ impl Run {
             .map(|stock| stock.changes)
             .sum();
         let changes = usize::try_from(changes).unwrap();
-        assert_eq!(outgoing.len(), changes + placed.len() + 2 * rejected.len());
+        assert_eq!(outgoing.len(), changes + 2 * expected.len());
     }
 
     fn the_stock_balances(&self) {

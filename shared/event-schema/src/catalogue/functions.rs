@@ -87,12 +87,28 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod order_completed;
 mod order_created;
+mod order_status_changed;
 mod orders_api;
 mod outbox_relay;
+mod payment_completed;
+mod payment_failed;
+mod product_stock_changed;
+mod stock_updated;
 
 /// Every function, by name.
-pub const FUNCTIONS: &[FunctionSpec] = &[order_created::SPEC, orders_api::SPEC, outbox_relay::SPEC];
+pub const FUNCTIONS: &[FunctionSpec] = &[
+    order_completed::SPEC,
+    order_created::SPEC,
+    order_status_changed::SPEC,
+    orders_api::SPEC,
+    outbox_relay::SPEC,
+    payment_completed::SPEC,
+    payment_failed::SPEC,
+    product_stock_changed::SPEC,
+    stock_updated::SPEC,
+];
 
 /// Returns every table that a function touches, by name.
 #[must_use]

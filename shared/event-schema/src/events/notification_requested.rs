@@ -22,6 +22,8 @@ open_enum! {
         PaymentCompleted = "payment_completed",
         /// A payment has failed.
         PaymentFailed = "payment_failed",
+        /// A payment paid for nothing; the money has to go back.
+        RefundDue = "refund_due",
         /// A product is running out.
         LowStock = "low_stock",
         /// An account was made.

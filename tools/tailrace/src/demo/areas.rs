@@ -4,7 +4,12 @@
 //! the functions. Partitions and topics have no common order, so where the outcome depends on one (who gets the last
 //! piece), the replay takes what was found there and checks that it fits the rest.
 
+mod activity;
+mod balances;
+mod concerts;
+mod coupons;
 mod orders;
+mod telemetry;
 
 use super::checks::{self, Check};
 use super::evidence::Evidence;

@@ -12,6 +12,7 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
     tables: &[
         TableUse::read_write("orders"),
         TableUse::write("outbox"),
+        TableUse::read_write("payments"),
         TableUse::read_write("products"),
         TableUse::read_write("state"),
     ],

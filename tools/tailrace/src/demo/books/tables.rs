@@ -76,11 +76,8 @@ pub(crate) async fn seed(resources: &Resources, plan: &Plan) -> Result<(), Table
 
 fn on_sale(product_id: &ProductId, stock: Stock) -> Result<Write, TablesError> {
     let product = Product {
-        product_id: product_id.clone(),
         available: stock.pieces,
-        reserved: 0,
-        sold: 0,
-        changes: 0,
+        ..Product::new(product_id.clone())
     };
     let table = Product::TABLE;
     let body = serde_json::to_value(&product);
