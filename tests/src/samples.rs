@@ -3,6 +3,8 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod error_logged;
+mod metric_recorded;
 pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
@@ -87,7 +89,9 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = order_created::samples();
+    let mut all = error_logged::samples();
+    all.extend(metric_recorded::samples());
+    all.extend(order_created::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
     all

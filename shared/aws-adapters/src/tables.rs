@@ -44,7 +44,7 @@ impl TableSpec {
 #[must_use]
 pub fn tables() -> Vec<TableSpec> {
     let spec = |name| match name {
-        STATE_TABLE => TableSpec {
+        STATE_TABLE | "metric-rollups" => TableSpec {
             ttl_attribute: Some("expires_at"),
             ..TableSpec::plain(name)
         },

@@ -87,12 +87,20 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod error_logged;
+mod metric_recorded;
 mod order_created;
 mod orders_api;
 mod outbox_relay;
 
 /// Every function, by name.
-pub const FUNCTIONS: &[FunctionSpec] = &[order_created::SPEC, orders_api::SPEC, outbox_relay::SPEC];
+pub const FUNCTIONS: &[FunctionSpec] = &[
+    error_logged::SPEC,
+    metric_recorded::SPEC,
+    order_created::SPEC,
+    orders_api::SPEC,
+    outbox_relay::SPEC,
+];
 
 /// Returns every table that a function touches, by name.
 #[must_use]
