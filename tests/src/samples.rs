@@ -3,11 +3,13 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod data_platform;
 mod error_logged;
 mod metric_recorded;
 pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
+mod ranking;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -89,11 +91,13 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = error_logged::samples();
+    let mut all = data_platform::samples();
+    all.extend(error_logged::samples());
     all.extend(metric_recorded::samples());
     all.extend(order_created::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
+    all.extend(ranking::samples());
     all
 }
 

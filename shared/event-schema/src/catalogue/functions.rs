@@ -87,19 +87,23 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod data_platform;
 mod error_logged;
 mod metric_recorded;
 mod order_created;
 mod orders_api;
 mod outbox_relay;
+mod ranking;
 
 /// Every function, by name.
 pub const FUNCTIONS: &[FunctionSpec] = &[
+    data_platform::SPEC,
     error_logged::SPEC,
     metric_recorded::SPEC,
     order_created::SPEC,
     orders_api::SPEC,
     outbox_relay::SPEC,
+    ranking::SPEC,
 ];
 
 /// Returns every table that a function touches, by name.
