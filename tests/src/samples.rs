@@ -3,12 +3,16 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod data_platform;
+mod error_logged;
+mod metric_recorded;
 mod order_completed;
 pub mod order_created;
 mod order_status_changed;
 mod orders_api;
 pub mod outbox_relay;
 mod payments;
+mod ranking;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -91,12 +95,16 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = order_created::samples();
+    let mut all = data_platform::samples();
+    all.extend(error_logged::samples());
+    all.extend(metric_recorded::samples());
     all.extend(order_completed::samples());
+    all.extend(order_created::samples());
     all.extend(order_status_changed::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
     all.extend(payments::samples());
+    all.extend(ranking::samples());
     all.extend(stock::samples());
     all
 }

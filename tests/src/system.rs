@@ -57,6 +57,7 @@ impl System {
             name: own_table,
             ttl_attribute: None,
             new_image_stream: false,
+            indexes: &[],
         };
         let mut specs = tables::tables();
         specs.push(own);

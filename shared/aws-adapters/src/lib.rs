@@ -27,6 +27,6 @@ pub use http::{HttpAnswer, HttpPorts, run_http};
 pub use relay::{NoPublisher, run_relay};
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
-pub use store::{DynamoStore, LOAD_ROUNDS_MAX};
+pub use store::{DynamoStore, INDEX_PAGE_ITEMS_MAX, IndexQuery, LOAD_ROUNDS_MAX};
 pub use telemetry::{HTTP_METRICS, METRICS, RELAY_METRICS};
 pub use timer::SystemTimer;

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod cancellation;
+mod index;
 mod reads;
 mod writes;
 
@@ -25,6 +26,7 @@ use processing::{
 use crate::call::{CallError, Fault, fault};
 
 pub(crate) use attributes::{PARTITION, SORT, read_item};
+pub use index::{INDEX_PAGE_ITEMS_MAX, IndexQuery};
 pub use reads::LOAD_ROUNDS_MAX;
 pub(crate) use writes::InvalidWriteError;
 

@@ -4,16 +4,18 @@
 //! In AWS the infrastructure code makes the tables, with backups, keys and alarms that nothing here knows of.
 //! [`create_tables`] is for local use and tests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
-use event_schema::catalogue;
+use event_schema::catalogue::{self, IndexSpec};
 use processing::{Cause, OUTBOX_TABLE, STATE_TABLE};
 
 use crate::call::CallError;
@@ -28,14 +30,17 @@ pub struct TableSpec {
     pub ttl_attribute: Option<&'static str>,
     /// Whether a stream carries the new image of each item.
     pub new_image_stream: bool,
+    /// What can be found in it by more than its keys.
+    pub indexes: &'static [IndexSpec],
 }
 
 impl TableSpec {
-    const fn plain(name: &'static str) -> Self {
+    fn plain(name: &'static str) -> Self {
         Self {
             name,
             ttl_attribute: None,
             new_image_stream: false,
+            indexes: catalogue::indexes_of(name),
         }
     }
 }
@@ -44,7 +49,7 @@ impl TableSpec {
 #[must_use]
 pub fn tables() -> Vec<TableSpec> {
     let spec = |name| match name {
-        STATE_TABLE => TableSpec {
+        STATE_TABLE | "metric-rollups" => TableSpec {
             ttl_attribute: Some("expires_at"),
             ..TableSpec::plain(name)
         },
@@ -121,8 +126,8 @@ async fn create(client: &Client, table: &str, spec: &TableSpec) -> Result<(), Ca
     let created = client
         .create_table()
         .table_name(table)
-        .attribute_definitions(string_attribute(PARTITION)?)
-        .attribute_definitions(string_attribute(SORT)?)
+        .set_attribute_definitions(Some(attributes(spec.indexes)?))
+        .set_global_secondary_indexes(indexes(spec.indexes)?)
         .key_schema(key(PARTITION, KeyType::Hash)?)
         .key_schema(key(SORT, KeyType::Range)?)
         .billing_mode(BillingMode::PayPerRequest)
@@ -142,9 +147,38 @@ async fn create(client: &Client, table: &str, spec: &TableSpec) -> Result<(), Ca
     }
 }
 
-fn string_attribute(name: &str) -> Result<AttributeDefinition, BuildError> {
-    let definition = AttributeDefinition::builder().attribute_name(name);
-    definition.attribute_type(ScalarAttributeType::S).build()
+/// The attributes that are keys of the table or of an index, each once.
+fn attributes(indexes: &[IndexSpec]) -> Result<Vec<AttributeDefinition>, BuildError> {
+    let of_table = [PARTITION, SORT].map(|name| (name, ScalarAttributeType::S));
+    let of_indexes = indexes.iter().flat_map(|index| {
+        [
+            (index.partition, ScalarAttributeType::S),
+            (index.sort, ScalarAttributeType::N),
+        ]
+    });
+    let mut seen = BTreeSet::new();
+    let all = of_table.into_iter().chain(of_indexes);
+    all.filter(|(name, _)| seen.insert(*name))
+        .map(|(name, kind)| {
+            let definition = AttributeDefinition::builder().attribute_name(name);
+            definition.attribute_type(kind).build()
+        })
+        .collect()
+}
+
+fn indexes(specs: &[IndexSpec]) -> Result<Option<Vec<GlobalSecondaryIndex>>, BuildError> {
+    let all = specs.iter().map(|spec| {
+        let whole = Projection::builder().projection_type(ProjectionType::All);
+        GlobalSecondaryIndex::builder()
+            .index_name(spec.name)
+            .key_schema(key(spec.partition, KeyType::Hash)?)
+            .key_schema(key(spec.sort, KeyType::Range)?)
+            .projection(whole.build())
+            .build()
+    });
+    let all = all.collect::<Result<Vec<_>, BuildError>>()?;
+    // The service takes no empty list.
+    Ok(Some(all).filter(|all| !all.is_empty()))
 }
 
 fn key(name: &str, key_type: KeyType) -> Result<KeySchemaElement, BuildError> {

@@ -31,6 +31,18 @@ async fn tables_can_be_made_twice_and_are_as_specified() {
             .stream_specification
             .is_some_and(|stream| stream.stream_enabled);
         assert_eq!(stream, spec.new_image_stream, "{name}");
+        let indexes = table.global_secondary_indexes.unwrap_or_default();
+        let indexes: Vec<_> = (indexes.iter())
+            .map(|index| {
+                let keys = index.key_schema().iter();
+                let keys: Vec<_> = keys.map(KeySchemaElement::attribute_name).collect();
+                (index.index_name.as_deref().unwrap(), keys)
+            })
+            .collect();
+        let expected: Vec<_> = (spec.indexes.iter())
+            .map(|index| (index.name, vec![index.partition, index.sort]))
+            .collect();
+        assert_eq!(indexes, expected, "{name}");
         let ttl = client
             .describe_time_to_live()
             .table_name(&name)

@@ -5,8 +5,10 @@
 //! written from here, `events/catalog.json`. Nothing here talks to a cluster.
 
 mod functions;
+mod indexes;
 
 pub use functions::{Access, FUNCTIONS, FunctionSpec, HttpRoute, Subscription, TableUse, tables};
+pub use indexes::{IndexSpec, indexes_of};
 
 use crate::{Event, EventSpec, events};
 

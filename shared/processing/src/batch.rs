@@ -6,7 +6,7 @@ use event_schema::{Envelope, Hints, Incoming, Read, Timestamp};
 use msk_event::{Delivered, ItemIdentifier, KafkaEvent, Malformed, Position};
 
 use crate::decide::Dedup;
-use crate::record::{Record, Source, ordering_key, sha256_hex};
+use crate::record::{Record, Source, Whole, ordering_key, sha256_hex};
 use crate::rejection::Refusal;
 use crate::store::Write;
 
@@ -258,6 +258,8 @@ fn read_event<E: Incoming>(
         ordering_key: None,
         traceparent: None,
         source,
+        // It was read as JSON, so it is UTF-8.
+        value: Whole(String::from_utf8_lossy(value).into_owned()),
     };
     let own_type = record.event.spec().event_type.to_owned();
     (Content::Event(Box::new(record)), Some(own_type))

@@ -24,6 +24,26 @@ pub struct Record<E> {
     /// The W3C `traceparent` header.
     pub traceparent: Option<String>,
     pub(crate) source: Source,
+    pub(crate) value: Whole,
+}
+
+impl<E> Record<E> {
+    /// Returns the value as it was delivered, fields that this version does not know included: for who keeps
+    /// events whole.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value.0
+    }
+}
+
+/// A value as it was delivered; `Debug` shows how long it is, because it may hold personal data.
+#[derive(Clone, Default)]
+pub(crate) struct Whole(pub(crate) String);
+
+impl std::fmt::Debug for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Whole({} bytes)", self.0.len())
+    }
 }
 
 /// The stable name of a record, from which the ids of what it causes are made.
@@ -149,6 +169,12 @@ mod tests {
             ordering_key(Some(b""), Some("e".into())).as_deref(),
             Some(empty)
         );
+    }
+
+    #[test]
+    fn debug_output_does_not_hold_the_value() {
+        let whole = Whole("ada@example.com".to_owned());
+        assert_eq!(format!("{whole:?}"), "Whole(15 bytes)");
     }
 
     #[test]

@@ -109,6 +109,11 @@ impl MemoryStore {
         lock(&self.state).put(key, body);
     }
 
+    /// Takes every item of a table away, as its time to live would; not counted.
+    pub fn clear(&self, table: &str) {
+        lock(&self.state).items.retain(|key, _| key.table != table);
+    }
+
     /// Returns an item as it stands.
     #[must_use]
     pub fn item(&self, table: &'static str, partition: &str, sort: &str) -> Option<Stored> {

@@ -178,7 +178,10 @@ fn range(call: QueryFluentBuilder, query: &Query) -> QueryFluentBuilder {
         .expression_attribute_values(":sk", AttributeValue::S(value.to_owned()))
 }
 
-fn store_error<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> StoreError
+pub(super) fn store_error<E>(
+    operation: &'static str,
+    error: SdkError<E, HttpResponse>,
+) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -87,6 +87,9 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod data_platform;
+mod error_logged;
+mod metric_recorded;
 mod order_completed;
 mod order_created;
 mod order_status_changed;
@@ -95,10 +98,14 @@ mod outbox_relay;
 mod payment_completed;
 mod payment_failed;
 mod product_stock_changed;
+mod ranking;
 mod stock_updated;
 
 /// Every function, by name.
 pub const FUNCTIONS: &[FunctionSpec] = &[
+    data_platform::SPEC,
+    error_logged::SPEC,
+    metric_recorded::SPEC,
     order_completed::SPEC,
     order_created::SPEC,
     order_status_changed::SPEC,
@@ -107,6 +114,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
     payment_completed::SPEC,
     payment_failed::SPEC,
     product_stock_changed::SPEC,
+    ranking::SPEC,
     stock_updated::SPEC,
 ];
 

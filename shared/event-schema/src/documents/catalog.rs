@@ -23,7 +23,24 @@ pub fn catalog() -> Value {
         "topic_settings": object(settings),
         "events": EVENTS.iter().copied().map(event).collect::<Vec<_>>(),
         "functions": FUNCTIONS.iter().map(function).collect::<Vec<_>>(),
+        "indexes": indexes(),
     })
+}
+
+/// Every index of every table; the kind of its keys is `DynamoDB`'s.
+fn indexes() -> Vec<Value> {
+    let of_table = |table| {
+        let indexes = catalogue::indexes_of(table).iter();
+        indexes.map(move |index| {
+            json!({
+                "table": table,
+                "name": index.name,
+                "partition": { "attribute": index.partition, "type": "S" },
+                "sort": { "attribute": index.sort, "type": "N" },
+            })
+        })
+    };
+    catalogue::tables().into_iter().flat_map(of_table).collect()
 }
 
 fn event(spec: &EventSpec) -> Value {

@@ -4,10 +4,6 @@
 //! the functions. Partitions and topics have no common order, so where the outcome depends on one (who gets the last
 //! piece), the replay takes what was found there and checks that it fits the rest.
 
-mod activity;
-mod balances;
-mod concerts;
-mod coupons;
 mod orders;
 mod telemetry;
 
@@ -39,10 +35,6 @@ impl Business {
 /// Plans all areas but the orders.
 pub(super) fn plan(recipe: &Recipe, random: &mut Random) -> Result<Business, PlanError> {
     let mut business = Business::default();
-    coupons::plan(recipe, random, &mut business)?;
-    balances::plan(recipe, random, &mut business)?;
-    concerts::plan(recipe, random, &mut business)?;
-    activity::plan(recipe, random, &mut business)?;
     telemetry::plan(recipe, random, &mut business)?;
     Ok(business)
 }
@@ -50,11 +42,13 @@ pub(super) fn plan(recipe: &Recipe, random: &mut Random) -> Result<Business, Pla
 /// Makes every check.
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut all = orders::checks(evidence);
+    all.extend(telemetry::checks(evidence));
     all.extend(checks::of_all(evidence));
     all
 }
 
 /// Shows a picture of each area.
 pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> std::io::Result<()> {
-    orders::show(evidence, screen)
+    orders::show(evidence, screen)?;
+    telemetry::show(evidence, screen)
 }

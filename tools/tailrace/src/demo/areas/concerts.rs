@@ -16,7 +16,11 @@ use crate::screen::Screen;
 use crate::text::{Table, bar, counted, grouped};
 
 /// Each concert with its seats and the reservations for them.
-const CONCERTS: [(&str, u32, u32); 3] = [("aurora", 40, 160), ("nocturne", 60, 150), ("encore", 200, 90)];
+const CONCERTS: [(&str, u32, u32); 3] = [
+    ("aurora", 40, 160),
+    ("nocturne", 60, 150),
+    ("encore", 200, 90),
+];
 /// Users that reserve.
 const USERS: u32 = 400;
 /// Booking began so long before the first reservation.
@@ -42,7 +46,10 @@ pub(super) fn plan(
                 reservation_id: ReservationId::new(format!("r-{concert}-{number:03}"))?,
                 user_id: UserId::new(format!("u-{:03}", random.between(0, USERS)))?,
                 concert_id: ConcertId::new(concert)?,
-                seat: Some(SeatId::new(format!("seat-{:03}", random.between(1, seats)))?),
+                seat: Some(SeatId::new(format!(
+                    "seat-{:03}",
+                    random.between(1, seats)
+                ))?),
                 amount: Some(Decimal::from(random.between(5, 20) * 10_000)),
                 status: None,
                 booking_started_at: Some(began),

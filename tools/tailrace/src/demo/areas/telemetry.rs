@@ -35,9 +35,24 @@ const BAR_WIDTH: usize = 24;
 const ERRORS: u32 = 240;
 /// What they report: a service, a type, a text with something in it that differs each time, and how bad it is.
 const FAILURES: [(&str, &str, &str, LogLevel); 4] = [
-    ("payments", "Timeout", "no answer from bank after {} ms", LogLevel::Error),
-    ("payments", "Declined", "card was declined for order o-{}", LogLevel::Warning),
-    ("search", "IndexError", "shard {} is gone", LogLevel::Critical),
+    (
+        "payments",
+        "Timeout",
+        "no answer from bank after {} ms",
+        LogLevel::Error,
+    ),
+    (
+        "payments",
+        "Declined",
+        "card was declined for order o-{}",
+        LogLevel::Warning,
+    ),
+    (
+        "search",
+        "IndexError",
+        "shard {} is gone",
+        LogLevel::Critical,
+    ),
     ("mail", "Bounce", "mailbox {} is full", LogLevel::Error),
 ];
 
@@ -224,9 +239,17 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
 pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> io::Result<()> {
     screen.heading("Metrics, by minute")?;
     let rollups = stored_rollups(evidence);
-    let (metric, service) = (SERIES.first()).map_or(("", ""), |(metric, service, ..)| (*metric, *service));
+    let (metric, service) =
+        (SERIES.first()).map_or(("", ""), |(metric, service, ..)| (*metric, *service));
     let mut table = Table::new(&[true, false, false, false, false, true]);
-    table.row([&format!("{metric} of {service}"), "values", "min", "mean", "max", "mean"]);
+    table.row([
+        &format!("{metric} of {service}"),
+        "values",
+        "min",
+        "mean",
+        "max",
+        "mean",
+    ]);
     for ((_, _, minute), rollup) in rollups
         .iter()
         .filter(|((one, of, _), _)| one == metric && of == service)
