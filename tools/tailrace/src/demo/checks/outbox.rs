@@ -128,7 +128,7 @@ fn found<E: Event>(evidence: &Evidence<'_>, says: impl Fn(E) -> Option<String>) 
     for event in published.filter(|event| event.event_type == E::SPEC.event_type) {
         let thing = match Envelope::<E>::read(event.value.as_bytes(), Hints::default()) {
             Ok(Read::Event(envelope)) => says(envelope.payload),
-            Ok(Read::OtherType(_)) | Err(_) => None,
+            Ok(Read::ClaimCheck(_) | Read::OtherType(_)) | Err(_) => None,
         };
         tally.add(thing.unwrap_or_else(|| format!("nothing known ({})", event.event_id)));
     }
