@@ -27,7 +27,10 @@ pub enum DeadLetterError {
     #[error("the dead-letter queue did not take the message")]
     Unavailable(#[source] Cause),
     /// The message is larger than the queue takes, even compressed; the record stays unfinished.
-    #[error("the dead letter has {bytes} bytes, more than the queue's {bytes_max}")]
+    #[error(
+        "the dead letter has {bytes} bytes of at most {bytes_max}; one that is too large for the queue goes to \
+         the bucket that OVERFLOW_BUCKET names, where it is set"
+    )]
     TooLarge {
         /// Bytes of the message with its attributes.
         bytes: usize,
@@ -90,6 +93,27 @@ pub trait Payloads: Send + Sync + 'static {
         key: &str,
         bytes_max: usize,
     ) -> impl Future<Output = Result<Vec<u8>, PayloadError>> + Send;
+}
+
+/// A bucket where there is one.
+impl<P: Payloads> Payloads for Option<P> {
+    fn bucket(&self) -> Option<&str> {
+        self.as_ref()?.bucket()
+    }
+
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), PayloadError> {
+        match self {
+            Some(payloads) => payloads.put(key, value).await,
+            None => NoPayloads.put(key, value).await,
+        }
+    }
+
+    async fn get(&self, key: &str, bytes_max: usize) -> Result<Vec<u8>, PayloadError> {
+        match self {
+            Some(payloads) => payloads.get(key, bytes_max).await,
+            None => NoPayloads.get(key, bytes_max).await,
+        }
+    }
 }
 
 /// No bucket at all: events that are too large are dead letters, in and out.
