@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
@@ -46,16 +45,18 @@ struct TooSlow;
 impl S3Payloads {
     /// Creates the port over a bucket.
     ///
-    /// `by_path` puts the bucket into the path of each request, as servers other than S3's own want it.
+    /// Of the client it keeps endpoint, addressing style, region, credentials and connections, and sets retries,
+    /// timeouts and checksums.
     #[must_use]
-    pub fn new(config: &SdkConfig, bucket: impl Into<String>, by_path: bool) -> Self {
+    pub fn new(client: &Client, bucket: impl Into<String>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(TRY_TIMEOUT)
             .build();
         // The object's own SHA-256 goes with it; the SDK's further checksums not every server knows.
-        let config = Builder::from(config)
-            .force_path_style(by_path)
+        let config = client
+            .config()
+            .to_builder()
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .retry_config(RetryConfig::standard().with_max_attempts(CALL_TRIES_MAX))

@@ -132,7 +132,10 @@ pub(crate) fn payloads(config: &SdkConfig, settings: &Settings) -> Option<S3Payl
     let by_path = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
         .into_iter()
         .any(|name| variable(name).is_some());
-    Some(S3Payloads::new(config, bucket, by_path))
+    // Servers other than S3's own want the bucket in the path.
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path);
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    Some(S3Payloads::new(&client, bucket))
 }
 
 /// The value of an environment variable.

@@ -278,8 +278,8 @@ async fn no_letters_take_no_call() {
 
 async fn bucket() -> (LocalS3, S3Payloads) {
     let server = LocalS3::start(0, &["overflow"]).await.unwrap();
-    let config = common::sdk_config(server.address()).await;
-    (server, S3Payloads::new(&config, "overflow", true))
+    let payloads = common::payloads(server.address(), "overflow").await;
+    (server, payloads)
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ async fn server() -> LocalS3 {
 }
 
 async fn port(server: &LocalS3, bucket: &str) -> S3Payloads {
-    S3Payloads::new(&common::sdk_config(server.address()).await, bucket, true)
+    common::payloads(server.address(), bucket).await
 }
 
 #[tokio::test]

@@ -203,6 +203,7 @@ fn settings(args: &DemoArgs, logs: Logs, starts_at: Timestamp) -> Settings {
             storage: Storage::Memory,
         }),
         sqs: args.servers.sqs(0),
+        s3: args.servers.s3(),
         lambda_port: 0,
         http_port: 0,
         table_prefix: format!("{name}-"),
@@ -219,6 +220,7 @@ fn opening(args: &DemoArgs, plan: &Plan, platform: &Platform) -> String {
     servers.row(["Kafka", &endpoints.kafka]);
     servers.row(["DynamoDB", &endpoints.dynamodb]);
     servers.row(["SQS", &endpoints.sqs]);
+    servers.row(["S3", &endpoints.s3]);
     servers.row(["Lambda", &platform.lambda().endpoint()]);
     let functions = platform.mappings().iter();
     let functions = functions.map(|mapping| format!("{} ← {}", mapping.function, mapping.topic));

@@ -70,7 +70,13 @@ impl Books {
         mappings: &[MappingView],
     ) -> Result<Self, BooksError> {
         let tables = tables::Tables::of(resources);
-        let (letters, given_up) = letters::read(&resources.sqs, &resources.queue_url).await?;
+        let Resources {
+            sqs,
+            queue_url,
+            payloads,
+            ..
+        } = resources;
+        let (letters, given_up) = letters::read(sqs, queue_url, payloads).await?;
         let mut lag = 0;
         for mapping in mappings {
             lag += offsets::lag(&endpoints.kafka, mapping).await?;
