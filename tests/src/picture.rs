@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_adapters::{DeadLetterDocument, DocumentError};
+use aws_adapters::{DeadLetterDocument, DocumentError, S3Payloads};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
@@ -93,7 +93,7 @@ impl System {
                 return taken;
             }
             for message in messages {
-                taken.sort_in(&message.body.unwrap());
+                taken.sort_in(&message.body.unwrap(), self.payloads()).await;
                 let delete = self.queues.delete_message().queue_url(self.queue_url());
                 let delete = delete.set_receipt_handle(message.receipt_handle);
                 delete.send().await.unwrap();
@@ -190,8 +190,8 @@ impl Picture {
 }
 
 impl Messages {
-    fn sort_in(&mut self, body: &str) {
-        match DeadLetterDocument::read(body) {
+    async fn sort_in(&mut self, body: &str, payloads: &S3Payloads) {
+        match DeadLetterDocument::fetch(body, payloads).await {
             Ok(letter) => self.letters.push(letter),
             Err(DocumentError::NotADeadLetter) => {
                 self.documents.push(serde_json::from_str(body).unwrap());

@@ -1,4 +1,5 @@
-//! One system for one test: embedded `DynamoDB` and SQS with the tables and the queue that functions need.
+//! One system for one test: embedded `DynamoDB`, SQS and S3 with the tables, the queue and the bucket that functions
+//! need.
 //!
 //! It runs no function and no Kafka by itself; a test adds those that it is about. Everything stops when it
 //! is dropped.
@@ -7,11 +8,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_adapters::DynamoStore;
 use aws_adapters::tables::{self, TableSpec};
+use aws_adapters::{DynamoStore, S3Payloads};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use local_platform::dynamodb::Storage;
-use local_platform::{ACCOUNT_ID, Function, LocalDynamoDb, LocalSqs, REGION};
+use local_platform::{ACCOUNT_ID, Function, LocalDynamoDb, LocalS3, LocalSqs, REGION};
 use processing::{Change, Expect, ItemKey, Store as _, Transaction, Write};
 use serde_json::json;
 
@@ -20,6 +21,9 @@ use crate::samples::Seed;
 
 /// The name of the queue for dead letters and on-failure documents.
 pub const QUEUE: &str = "dead-letters";
+
+/// The bucket for large values.
+pub const BUCKET: &str = "overflow";
 
 /// Stands before every table name, so that a function which forgets it is found out.
 pub const TABLE_PREFIX: &str = "test-";
@@ -30,15 +34,17 @@ const INVOCATION_SECONDS_MAX: u64 = 60;
 /// Environments of one function: five in flight, and those that a mapping has given up.
 const ENVIRONMENTS_MAX: usize = 20;
 
-/// `DynamoDB` and SQS, empty but for tables and queue.
+/// `DynamoDB`, SQS and S3, empty but for tables, queue and bucket.
 #[derive(Debug)]
 pub struct System {
     dynamodb: LocalDynamoDb,
     sqs: LocalSqs,
+    s3: LocalS3,
     /// The tables that were made, for looking at them.
     pub(crate) specs: Vec<TableSpec>,
     pub(crate) tables: aws_sdk_dynamodb::Client,
     pub(crate) queues: aws_sdk_sqs::Client,
+    pub(crate) payloads: S3Payloads,
 }
 
 impl System {
@@ -87,17 +93,27 @@ impl System {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
-            .credentials_provider(credentials)
+            .credentials_provider(credentials.clone())
             .endpoint_url(sqs.endpoint());
         let queues = aws_sdk_sqs::Client::from_conf(config.build());
+        let s3 = LocalS3::start(0, &[BUCKET]).await.unwrap();
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(credentials)
+            .force_path_style(true)
+            .endpoint_url(s3.endpoint());
+        let payloads = S3Payloads::new(&aws_sdk_s3::Client::from_conf(config.build()), BUCKET);
         let made = tables::create_these_tables(&tables, TABLE_PREFIX, &specs).await;
         made.unwrap();
         Self {
             dynamodb,
             sqs,
+            s3,
             specs,
             tables,
             queues,
+            payloads,
         }
     }
 
@@ -132,6 +148,8 @@ impl System {
         let mut variables = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint()),
             ("AWS_ENDPOINT_URL_SQS", self.sqs.endpoint()),
+            ("AWS_ENDPOINT_URL_S3", self.s3.endpoint()),
+            ("OVERFLOW_BUCKET", BUCKET.to_owned()),
             ("DEAD_LETTER_QUEUE_URL", self.queue_url()),
             ("TABLE_PREFIX", TABLE_PREFIX.to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "WARN".to_owned()),
@@ -160,6 +178,12 @@ impl System {
             environments_max: ENVIRONMENTS_MAX,
             ..Function::new(name, binary)
         }
+    }
+
+    /// Returns the bucket for large values.
+    #[must_use]
+    pub fn payloads(&self) -> &S3Payloads {
+        &self.payloads
     }
 
     /// Returns `DynamoDB`'s endpoint.

@@ -16,9 +16,11 @@ use super::packing::{CALL_BYTES_MAX, message};
 use super::queue_message::QueueMessage;
 
 /// Codes of `DocumentError`.
-const CODES: [&str; 7] = [
+const CODES: [&str; 9] = [
     "malformed_message",
     "not_a_dead_letter",
+    "letter_elsewhere",
+    "letter_mismatch",
     "message_too_long",
     "unknown_dead_letter_version",
     "record_unreadable",

@@ -2,11 +2,13 @@
 //!
 //! Each entry's result is read, so that one refused letter leaves one record unfinished.
 //! The SDK's own retries are on: a letter that is sent twice carries the same id.
-//! It keeps nothing anywhere else: a letter that is too large even compressed is reported, not cut.
+//! A letter that is too large even compressed goes to a bucket, and a pointer to the queue; without a bucket it is
+//! reported, not cut.
 
 mod document;
 mod on_failure;
 mod packing;
+mod pointer;
 mod queue_message;
 
 use std::collections::HashMap;
@@ -18,17 +20,22 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use futures_util::FutureExt;
-use processing::{Cause, DeadLetter, DeadLetterError, DeadLetters};
+use futures_util::{FutureExt, StreamExt, stream};
+use processing::{
+    Cause, DeadLetter, DeadLetterError, DeadLetters, PAYLOADS_IN_FLIGHT_MAX, Payloads,
+};
 
+use crate::S3Payloads;
 use crate::call::CallError;
-use packing::{Message, calls, message};
+use packing::{Message, calls, message, pointing};
+use pointer::Stored;
 
 pub use document::{
     DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError, MESSAGE_BYTES_MAX, RECORD_BYTES_MAX,
 };
 pub use on_failure::{OffsetRange, OnFailureDocument};
 pub use packing::{CALL_BYTES_MAX, CALL_ENTRIES_MAX};
+pub use pointer::{LETTER_BYTES_MAX, LETTER_PREFIX};
 pub use queue_message::QueueMessage;
 
 /// Times that the SDK makes one call.
@@ -45,6 +52,7 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqsDeadLetters {
     client: Client,
     queue_url: String,
+    overflow: Option<S3Payloads>,
 }
 
 /// What SQS says of an entry that it did not take.
@@ -75,7 +83,34 @@ impl SqsDeadLetters {
         Self {
             client: Client::from_conf(config),
             queue_url: queue_url.into(),
+            overflow: None,
         }
+    }
+
+    /// The same port with a bucket for letters that the queue does not take.
+    #[must_use]
+    pub fn with_overflow(self, overflow: Option<S3Payloads>) -> Self {
+        Self { overflow, ..self }
+    }
+
+    /// Writes a letter's message; a letter that is too large for one goes to the bucket first.
+    async fn message(&self, letter: &DeadLetter) -> Result<Message, DeadLetterError> {
+        let (error, payloads) = match (message(letter), &self.overflow) {
+            (Err(error @ DeadLetterError::TooLarge { .. }), Some(payloads)) => (error, payloads),
+            (written, _) => return written,
+        };
+        let bucket = payloads.bucket().unwrap_or_default();
+        let Some(stored) = Stored::new(letter, bucket).map_err(unavailable)? else {
+            return Err(error);
+        };
+        let (bytes, bytes_max) = (stored.body.len(), LETTER_BYTES_MAX);
+        if bytes > bytes_max {
+            return Err(DeadLetterError::TooLarge { bytes, bytes_max });
+        }
+        let put = payloads.put(stored.check.key(), stored.body.as_bytes());
+        put.await.map_err(unavailable)?;
+        let body = stored.pointer(letter.id).map_err(unavailable)?;
+        Ok(pointing(letter, body))
     }
 
     /// Sends the messages of one call; the letters' places with their results.
@@ -136,8 +171,17 @@ impl DeadLetters for SqsDeadLetters {
     async fn send(&self, letters: &[DeadLetter]) -> Vec<Result<(), DeadLetterError>> {
         let mut results: HashMap<usize, Result<(), DeadLetterError>> = HashMap::new();
         let mut messages = Vec::new();
-        for (place, letter) in letters.iter().enumerate() {
-            match message(letter) {
+        let written = letters
+            .iter()
+            .enumerate()
+            .map(|(place, letter)| async move { (place, self.message(letter).await) });
+        let written: Vec<_> = written.collect();
+        let written: Vec<_> = stream::iter(written)
+            .buffered(PAYLOADS_IN_FLIGHT_MAX)
+            .collect()
+            .await;
+        for (place, written) in written {
+            match written {
                 Ok(message) => messages.push((place, message)),
                 Err(error) => {
                     results.insert(place, Err(error));

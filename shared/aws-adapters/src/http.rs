@@ -18,10 +18,10 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use processing::{Invocation, Timer};
 use serde_json::value::RawValue;
 
-use crate::run::{RunError, deadline, read_settings, variable};
+use crate::run::{RunError, deadline, payloads, read_settings, variable};
 use crate::settings::Trigger;
 use crate::telemetry::{self, RequestReport};
-use crate::{DynamoStore, SystemTimer};
+use crate::{DynamoStore, S3Payloads, SystemTimer};
 
 /// The stage that is no part of a path.
 const DEFAULT_STAGE: &str = "$default";
@@ -33,6 +33,8 @@ pub struct HttpPorts {
     pub store: DynamoStore,
     /// The clock.
     pub timer: SystemTimer,
+    /// The bucket for large events, where one is set.
+    pub payloads: Option<S3Payloads>,
     /// Time to keep free at the end of an invocation for its answer.
     pub deadline_margin: Duration,
 }
@@ -70,6 +72,7 @@ where
     let handler = make(HttpPorts {
         store: DynamoStore::new(&dynamodb, &settings.table_prefix),
         timer: SystemTimer,
+        payloads: payloads(&config, &settings),
         deadline_margin: settings.deadline_margin,
     });
     let front = Front {

@@ -10,6 +10,7 @@
 mod call;
 mod dead_letters;
 mod http;
+mod payloads;
 mod relay;
 mod run;
 mod settings;
@@ -20,10 +21,11 @@ mod timer;
 
 pub use dead_letters::{
     CALL_BYTES_MAX, CALL_ENTRIES_MAX, DEAD_LETTER_VERSION, DeadLetterDocument, DocumentError,
-    MESSAGE_BYTES_MAX, OffsetRange, OnFailureDocument, QueueMessage, RECORD_BYTES_MAX,
-    SqsDeadLetters,
+    LETTER_BYTES_MAX, LETTER_PREFIX, MESSAGE_BYTES_MAX, OffsetRange, OnFailureDocument,
+    QueueMessage, RECORD_BYTES_MAX, SqsDeadLetters,
 };
 pub use http::{HttpAnswer, HttpPorts, run_http};
+pub use payloads::S3Payloads;
 pub use relay::{NoPublisher, run_relay};
 pub use run::{RunError, run_decide, run_deliver};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};

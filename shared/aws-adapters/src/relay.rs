@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::trigger::{Trigger as RelayTrigger, TriggerError};
-use crate::run::{RunError, chain, deadline, read_settings, variable};
+use crate::run::{RunError, chain, deadline, payloads, read_settings, variable};
 use crate::settings::{Settings, SettingsError, SettingsProblem, Trigger};
 use crate::telemetry::{self, RelayReport};
 use crate::{DynamoStore, SqsDeadLetters, SystemTimer};
@@ -64,7 +64,8 @@ pub async fn run_relay<P: Publisher>(
     let relay = Relay::new(
         DynamoStore::new(&dynamodb, &settings.table_prefix),
         publisher,
-        SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url),
+        SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url)
+            .with_overflow(payloads(&config, &settings)),
         SystemTimer,
         RelaySettings {
             function,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use event_schema::Timestamp;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use crate::settings::{Settings, SettingsError, Trigger, runtime_problems};
 use crate::telemetry::{self, BatchReport};
-use crate::{DynamoStore, SqsDeadLetters, SystemTimer};
+use crate::{DynamoStore, S3Payloads, SqsDeadLetters, SystemTimer};
 
 /// The longest time that Lambda gives an invocation, in milliseconds (5,400 s, esm-spec §2.1).
 const INVOCATION_MS_MAX: u64 = 5_400_000;
@@ -78,8 +78,10 @@ pub async fn run_decide<H: Decide>(handler: H) -> Result<(), RunError> {
         settings,
         store,
         dead_letters,
+        payloads,
     } = start().await?;
-    let engine = DecideEngine::new(handler, store, dead_letters, SystemTimer, settings.engine());
+    let engine = DecideEngine::new(handler, store, dead_letters, SystemTimer, settings.engine())
+        .with_payloads(payloads);
     serve(&engine, &settings.metrics_namespace).await
 }
 
@@ -92,8 +94,10 @@ pub async fn run_deliver<H: Deliver>(handler: H) -> Result<(), RunError> {
         settings,
         store,
         dead_letters,
+        payloads,
     } = start().await?;
-    let engine = DeliverEngine::new(handler, store, dead_letters, SystemTimer, settings.engine());
+    let engine = DeliverEngine::new(handler, store, dead_letters, SystemTimer, settings.engine())
+        .with_payloads(payloads);
     serve(&engine, &settings.metrics_namespace).await
 }
 
@@ -102,6 +106,7 @@ struct Started {
     settings: Settings,
     store: DynamoStore,
     dead_letters: SqsDeadLetters,
+    payloads: Option<S3Payloads>,
 }
 
 /// Reads settings, starts logging, and makes the clients, which all invocations share.
@@ -111,11 +116,26 @@ async fn start() -> Result<Started, RunError> {
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
+    let payloads = payloads(&config, &settings);
     Ok(Started {
         store: DynamoStore::new(&dynamodb, &settings.table_prefix),
-        dead_letters: SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url),
+        dead_letters: SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url)
+            .with_overflow(payloads.clone()),
+        payloads,
         settings,
     })
+}
+
+/// The bucket for large values, where one is set; without it no client is made.
+pub(crate) fn payloads(config: &SdkConfig, settings: &Settings) -> Option<S3Payloads> {
+    let bucket = settings.overflow_bucket.as_ref()?;
+    let by_path = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+        .into_iter()
+        .any(|name| variable(name).is_some());
+    // Servers other than S3's own want the bucket in the path.
+    let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path);
+    let client = aws_sdk_s3::Client::from_conf(config.build());
+    Some(S3Payloads::new(&client, bucket))
 }
 
 /// The value of an environment variable.

@@ -30,6 +30,8 @@ pub struct Settings {
     /// `DEAD_LETTER_QUEUE_URL`: a standard SQS queue; required of a function that takes records, and empty for
     /// one that answers requests.
     pub dead_letter_queue_url: String,
+    /// `OVERFLOW_BUCKET`: an S3 bucket for what is too large for an event or a message; none by default.
+    pub overflow_bucket: Option<String>,
     /// `PARTIAL_BATCH_RESPONSE`: whether the mapping heeds the batch response; `false` by default.
     pub partial_batch_response: bool,
     /// `DEADLINE_MARGIN_MS`: time kept free for the answer; 100 to 60,000, by default 2,000.
@@ -128,6 +130,7 @@ impl Settings {
                 Trigger::Records => reader.dead_letter_queue_url(),
                 Trigger::Requests => String::new(),
             },
+            overflow_bucket: reader.overflow_bucket(),
             partial_batch_response: reader.partial_batch_response(),
             deadline_margin: reader.deadline_margin(),
             code_version: reader.code_version(),
@@ -232,6 +235,13 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             self.problem(name, None, expected);
         }
         self.checked(name, "", expected, is_queue_url)
+    }
+
+    fn overflow_bucket(&mut self) -> Option<String> {
+        let expected =
+            "the name of an S3 bucket: 3 to 63 of lower-case letters, digits, `.` and `-`";
+        let bucket = self.checked("OVERFLOW_BUCKET", "", expected, event_schema::is_bucket);
+        Some(bucket).filter(|bucket| !bucket.is_empty())
     }
 
     fn partial_batch_response(&mut self) -> bool {

@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests fail by panicking"
 )]
 
@@ -13,11 +14,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs};
 
-use aws_adapters::{CALL_BYTES_MAX, DeadLetterDocument, SqsDeadLetters};
+use aws_adapters::{CALL_BYTES_MAX, DeadLetterDocument, DocumentError, S3Payloads, SqsDeadLetters};
 use aws_sdk_sqs::types::Message;
 use event_schema::Timestamp;
-use local_platform::LocalSqs;
-use processing::{DeadLetter, DeadLetterError, DeadLetters, LetterPosition};
+use local_platform::{LocalS3, LocalSqs};
+use processing::{DeadLetter, DeadLetterError, DeadLetters, LetterPosition, NoPayloads};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -61,16 +62,18 @@ impl Queue {
             if received.is_empty() {
                 return messages;
             }
-            messages.extend(received.into_iter().map(|message| {
-                (
-                    DeadLetterDocument::read(message.body().unwrap())
-                        .unwrap()
-                        .id,
-                    message,
-                )
-            }));
+            messages.extend(
+                received
+                    .into_iter()
+                    .map(|message| (id_of(message.body().unwrap()), message)),
+            );
         }
     }
+}
+
+fn id_of(body: &str) -> Uuid {
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["id"].as_str().unwrap().parse().unwrap()
 }
 
 fn letter(number: u128, record: &str) -> DeadLetter {
@@ -224,6 +227,8 @@ async fn a_letter_that_is_too_large_even_compressed_fails_alone() {
         sent[1],
         Err(DeadLetterError::TooLarge { bytes, bytes_max: CALL_BYTES_MAX }) if bytes > CALL_BYTES_MAX
     ));
+    let said = sent[1].as_ref().unwrap_err().to_string();
+    assert!(said.contains("OVERFLOW_BUCKET"), "{said}");
     assert_eq!(queue.messages().await.len(), 2);
 }
 
@@ -269,4 +274,101 @@ async fn no_letters_take_no_call() {
     let config = common::sdk_config(([127, 0, 0, 1], 1).into()).await;
     let port = SqsDeadLetters::new(&aws_sdk_sqs::Client::new(&config), "http://127.0.0.1:1/q");
     assert!(port.send(&[]).await.is_empty());
+}
+
+async fn bucket() -> (LocalS3, S3Payloads) {
+    let server = LocalS3::start(0, &["overflow"]).await.unwrap();
+    let payloads = common::payloads(server.address(), "overflow").await;
+    (server, payloads)
+}
+
+#[tokio::test]
+async fn a_letter_that_is_too_large_even_compressed_goes_to_the_bucket_and_comes_back_whole() {
+    let (queue, (_server, payloads)) = (Queue::start().await, bucket().await);
+    let port = queue.port().with_overflow(Some(payloads.clone()));
+    let large = letter(2, &noise(2 * CALL_BYTES_MAX));
+    let sent = port.send(&[letter(1, "{}"), large.clone()]).await;
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    let messages = queue.messages().await;
+    let (small, pointer) = (&messages[&Uuid::from_u128(1)], &messages[&large.id]);
+    assert_eq!(pointer.message_attributes, small.message_attributes);
+    let body = pointer.body().unwrap();
+    assert!(body.len() < 1_000, "{body}");
+    let read = DeadLetterDocument::fetch(body, &payloads).await.unwrap();
+    assert_eq!(read.record.get(), large.record.get());
+    assert_eq!((read.id, &*read.code), (large.id, large.code));
+    let read = DeadLetterDocument::fetch(small.body().unwrap(), &NoPayloads).await;
+    assert_eq!(read.unwrap().record.get(), "{}");
+}
+
+#[tokio::test]
+async fn a_letter_sent_twice_with_other_times_in_it_can_be_read_by_either_message() {
+    let (queue, (_server, payloads)) = (Queue::start().await, bucket().await);
+    let port = queue.port().with_overflow(Some(payloads.clone()));
+    let mut large = letter(2, &noise(2 * CALL_BYTES_MAX));
+    for attempts in [1, 2] {
+        large.attempts = attempts;
+        assert!(port.send(std::slice::from_ref(&large)).await[0].is_ok());
+        let body = queue
+            .messages()
+            .await
+            .remove(&large.id)
+            .unwrap()
+            .body
+            .unwrap();
+        for _ in 0..2 {
+            let read = DeadLetterDocument::fetch(&body, &payloads).await.unwrap();
+            assert_eq!(read.attempts, attempts);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_letter_in_a_bucket_is_held_against_its_message() {
+    let (queue, (_server, payloads)) = (Queue::start().await, bucket().await);
+    let port = queue.port().with_overflow(Some(payloads.clone()));
+    let large = letter(2, &noise(2 * CALL_BYTES_MAX));
+    assert!(port.send(std::slice::from_ref(&large)).await[0].is_ok());
+    let body = queue
+        .messages()
+        .await
+        .remove(&large.id)
+        .unwrap()
+        .body
+        .unwrap();
+    let unread = DeadLetterDocument::read(&body).unwrap_err();
+    assert_eq!(unread.code(), "letter_elsewhere");
+    let foreign = DeadLetterDocument::fetch(&body, &NoPayloads)
+        .await
+        .unwrap_err();
+    assert_eq!(foreign.code(), "letter_bucket_foreign");
+    let other_id = body.replace(&large.id.to_string(), &Uuid::from_u128(3).to_string());
+    let missing = DeadLetterDocument::fetch(&other_id, &payloads)
+        .await
+        .unwrap_err();
+    assert_eq!(missing.code(), "letter_missing");
+    let half = body.replacen(&large.id.to_string(), &Uuid::from_u128(3).to_string(), 1);
+    let mismatch = DeadLetterDocument::read(&half).unwrap_err();
+    assert_eq!(mismatch.code(), "letter_mismatch");
+    let DocumentError::Elsewhere(check) = unread else {
+        panic!("{unread:?}");
+    };
+    processing::Payloads::put(&payloads, check.key(), b"another object")
+        .await
+        .unwrap();
+    let changed = DeadLetterDocument::fetch(&body, &payloads)
+        .await
+        .unwrap_err();
+    assert_eq!(changed.code(), "letter_mismatch");
+}
+
+#[tokio::test]
+async fn while_the_bucket_is_away_a_letter_that_needs_it_fails_alone() {
+    let (queue, (server, payloads)) = (Queue::start().await, bucket().await);
+    server.shutdown().await;
+    let port = queue.port().with_overflow(Some(payloads));
+    let large = letter(2, &noise(2 * CALL_BYTES_MAX));
+    let sent = port.send(&[letter(1, "{}"), large]).await;
+    assert!(sent[0].is_ok());
+    assert_eq!(sent[1].as_ref().unwrap_err().code(), "dead_letter_unsent");
 }

@@ -8,7 +8,7 @@ use event_schema::{
 };
 
 /// Codes of `ReadError`: ARCHITECTURE.md lists them, and metrics have them as labels.
-const CODES: [&str; 13] = [
+const CODES: [&str; 14] = [
     "value_too_large",
     "value_too_deep",
     "invalid_json",
@@ -21,6 +21,7 @@ const CODES: [&str; 13] = [
     "invalid_timestamp",
     "invalid_schema_version",
     "unsupported_schema_version",
+    "invalid_claim_check",
     "invalid_event",
 ];
 
@@ -35,6 +36,13 @@ impl EventVisitor for Reading<'_> {
     fn event<E: Event>(&mut self) {
         match Envelope::<E>::read(self.0, Hints::default()) {
             Ok(Read::Event(envelope)) => check_event(self.0, &envelope),
+            Ok(Read::ClaimCheck(claimed)) => {
+                assert!(claimed.check.key().ends_with(claimed.check.sha256()));
+                assert!(
+                    usize::try_from(claimed.check.size())
+                        .is_ok_and(|bytes| bytes <= VALUE_BYTES_MAX)
+                );
+            }
             Ok(Read::OtherType(name)) => assert_ne!(name, E::SPEC.event_type),
             Err(error) => assert!(CODES.contains(&error.code()), "{error}"),
         }

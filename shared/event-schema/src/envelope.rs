@@ -16,7 +16,7 @@ pub use self::{
     error::{ReadError, WriteError},
 };
 use crate::incoming::{Choice, choose};
-use crate::{Event, EventId, Incoming, SchemaVersion, Timestamp};
+use crate::{ClaimCheck, Event, EventId, Incoming, SchemaVersion, Timestamp};
 
 /// Names of the Kafka headers that repeat the envelope, and of the one that carries the trace.
 pub mod header {
@@ -29,6 +29,9 @@ pub mod header {
     /// Carries the W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
 }
+
+/// The field that holds the reference of a value that lies elsewhere. No payload has a field of this name.
+pub const CLAIM_CHECK: &str = "claim_check";
 
 /// An event with what is known about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,9 +64,20 @@ pub struct Hints<'a> {
 pub enum Read<E> {
     /// An event of a type that was asked for.
     Event(Envelope<E>),
+    /// An event of the type that was asked for, whose whole value lies elsewhere.
+    ClaimCheck(Claimed),
     /// Something of another type, known or not, by its name as the producer wrote it: a shared
     /// topic carries it, and who reads others ignores it.
     OtherType(String),
+}
+
+/// An event whose value lies elsewhere: what is known of it without fetching that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// Its id, as it stands beside the reference.
+    pub event_id: Option<EventId>,
+    /// Where its value lies.
+    pub check: ClaimCheck,
 }
 
 impl<E: Event> Envelope<E> {
@@ -84,22 +98,45 @@ impl<E: Event> Envelope<E> {
     /// # Errors
     /// When the event breaks a rule of its type, or is larger than its topic takes.
     pub fn write(&self) -> Result<String, WriteError> {
+        self.write_up_to(WRITTEN_BYTES_MAX)
+    }
+
+    /// Writes the canonical form whatever its topic takes, up to what a reader takes: it may be kept elsewhere,
+    /// and [`Self::write_claim_check`] sent in its place.
+    ///
+    /// # Errors
+    /// When the event breaks a rule of its type, or has more than [`VALUE_BYTES_MAX`] bytes.
+    pub fn write_whole(&self) -> Result<String, WriteError> {
+        self.write_up_to(VALUE_BYTES_MAX)
+    }
+
+    /// Writes what is sent in place of a value that lies elsewhere: the envelope and the reference.
+    ///
+    /// # Errors
+    /// [`WriteError::Json`].
+    pub fn write_claim_check(&self, check: &ClaimCheck) -> Result<String, WriteError> {
+        let reference = Reference { claim_check: check };
+        serde_json::to_string(&self.flat(&reference)).map_err(WriteError::Json)
+    }
+
+    fn write_up_to(&self, bytes_max: usize) -> Result<String, WriteError> {
         self.payload.validate()?;
-        let flat = Flat {
+        let json = serde_json::to_string(&self.flat(&self.payload)).map_err(WriteError::Json)?;
+        let bytes = json.len();
+        if bytes > bytes_max {
+            return Err(WriteError::TooLarge { bytes, bytes_max });
+        }
+        Ok(json)
+    }
+
+    fn flat<'a, P>(&'a self, payload: &'a P) -> Flat<'a, P> {
+        Flat {
             event_id: self.event_id.as_ref(),
             event_type: E::SPEC.event_type,
             schema_version: E::SPEC.schema_version,
             timestamp: self.timestamp,
-            payload: &self.payload,
-        };
-        let json = serde_json::to_string(&flat).map_err(WriteError::Json)?;
-        if json.len() > WRITTEN_BYTES_MAX {
-            return Err(WriteError::TooLarge {
-                bytes: json.len(),
-                bytes_max: WRITTEN_BYTES_MAX,
-            });
+            payload,
         }
-        Ok(json)
     }
 }
 
@@ -108,7 +145,8 @@ impl<P: Incoming> Envelope<P> {
     ///
     /// Unknown fields are ignored. A value that names no type, and whose hints name none, is taken for the only
     /// type that is read, or for the one that the topic carries. A field that is there twice, also in two
-    /// spellings, is refused rather than guessed at.
+    /// spellings, is refused rather than guessed at. Where a reference stands in the field [`CLAIM_CHECK`],
+    /// nothing else than the envelope is looked at.
     ///
     /// # Errors
     /// See [`ReadError`]; no error text holds anything of the value but field names, positions and
@@ -123,6 +161,11 @@ impl<P: Incoming> Envelope<P> {
             Choice::Unclear => return Err(ReadError::UnnamedEventType),
         };
         let schema_version = head.schema_version(spec.schema_version)?;
+        if let Some(check) = head.claim_check()? {
+            let event_id = head.event_id(hints)?;
+            head.timestamp(hints)?;
+            return Ok(Read::ClaimCheck(Claimed { event_id, check }));
+        }
         let payload = P::read_as(spec, value)?;
         Ok(Read::Event(Self {
             event_id: head.event_id(hints)?,
@@ -140,6 +183,11 @@ pub(crate) fn read_payload<E: Event>(value: &[u8]) -> Result<E, ReadError> {
         serde_path_to_error::deserialize(&mut json)
             .map_err(|error| fault::in_field(error.path(), error.inner()))
     })
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    claim_check: &'a ClaimCheck,
 }
 
 #[derive(Serialize)]
@@ -165,11 +213,26 @@ struct Head<'a> {
     schema_version: Option<&'a RawValue>,
     #[serde(borrow, default)]
     timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    claim_check: Option<&'a RawValue>,
 }
 
 impl<'a> Head<'a> {
     fn read(value: &'a [u8]) -> Result<Self, ReadError> {
         serde_json::from_slice(value).map_err(|error| fault::in_object(&error))
+    }
+
+    fn claim_check(&self) -> Result<Option<ClaimCheck>, ReadError> {
+        let Some(raw) = self.claim_check else {
+            return Ok(None);
+        };
+        let check = ClaimCheck::read_of_payload(raw.get())?;
+        let bytes = usize::try_from(check.size()).unwrap_or(usize::MAX);
+        if bytes > VALUE_BYTES_MAX {
+            let bytes_max = VALUE_BYTES_MAX;
+            return Err(ReadError::ValueTooLarge { bytes, bytes_max });
+        }
+        Ok(Some(check))
     }
 
     fn event_id(&self, hints: Hints<'_>) -> Result<Option<EventId>, ReadError> {

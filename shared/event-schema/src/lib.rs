@@ -16,6 +16,7 @@ pub mod documents;
 pub mod events;
 
 mod amount;
+mod claim_check;
 mod envelope;
 mod event;
 mod incoming;
@@ -26,8 +27,9 @@ mod timestamp;
 mod version;
 
 pub use amount::{AmountSchema, InvalidAmount};
+pub use claim_check::{ClaimCheck, InvalidClaimCheck, PAYLOAD_PREFIX, is_bucket};
+pub use envelope::{CLAIM_CHECK, Claimed, WRITTEN_BYTES_MAX, header};
 pub use envelope::{DEPTH_MAX, Envelope, Hints, Read, ReadError, VALUE_BYTES_MAX, WriteError};
-pub use envelope::{WRITTEN_BYTES_MAX, header};
 pub use event::{Deduplication, Event, EventSpec, InvalidEvent};
 pub use incoming::Incoming;
 pub use labels::{LABELS_MAX, Labels};

@@ -49,6 +49,9 @@ fn check<E: Event>(value: &[u8], hints: Hints<'_>) {
             );
             assert_eq!(again.write().unwrap(), written);
         }
+        Ok(Read::ClaimCheck(claimed)) => {
+            assert!(claimed.check.key().ends_with(claimed.check.sha256()));
+        }
         Ok(Read::OtherType(name)) => assert!(!E::SPEC.is_named(&name)),
         Err(error) => {
             let mut texts = format!("{error:?} {}", error.code());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event_schema::{Envelope, Hints, Incoming, Read, Timestamp};
+use event_schema::{Claimed, Envelope, EventId, Hints, Incoming, Read, Timestamp};
 use msk_event::{Delivered, ItemIdentifier, KafkaEvent, Malformed, Position};
 
 use crate::decide::Dedup;
@@ -40,6 +40,8 @@ pub(crate) struct Entry<E> {
     pub(crate) event_type: Option<String>,
     pub(crate) traceparent: Option<String>,
     pub(crate) content: Content<E>,
+    /// Where its value lies, if not in it.
+    pub(crate) claim: Option<Box<Claimed>>,
     /// How often its handler asked for what was not loaded.
     pub(crate) rounds: u32,
     /// Set when its writes turned out to be invalid, whatever the handler says.
@@ -58,6 +60,8 @@ pub(crate) enum Content<E> {
     /// An event of another type, on a topic that several types share.
     OtherType,
     Undecodable(Refusal),
+    /// An event whose value lies elsewhere, and is not or no longer at hand.
+    Elsewhere,
 }
 
 /// What has become of a record in this invocation.
@@ -142,7 +146,15 @@ impl<E> Entry<E> {
     pub(crate) fn record(&self) -> Option<&Record<E>> {
         match &self.content {
             Content::Event(record) => Some(record),
-            Content::OtherType | Content::Undecodable(_) => None,
+            Content::OtherType | Content::Undecodable(_) | Content::Elsewhere => None,
+        }
+    }
+
+    /// The event's id, also of one whose value lies elsewhere and cannot be had.
+    pub(crate) fn event_id(&self) -> Option<&EventId> {
+        match self.record() {
+            Some(record) => record.event_id.as_ref(),
+            None => self.claim.as_ref()?.event_id.as_ref(),
         }
     }
 
@@ -167,10 +179,11 @@ pub(crate) fn decode_record<E: Incoming>(
 ) -> Entry<E> {
     let position = delivered.position();
     let traceparent = delivered.header_str("traceparent").map(str::to_owned);
-    let (content, event_type) = read_event::<E>(delivered, cluster, dedup, now);
+    let mut claim = None;
+    let (content, event_type) = read_event::<E>(delivered, &mut claim, cluster, dedup, now);
     let event_key = match &content {
         Content::Event(record) => record.event.key(),
-        Content::OtherType | Content::Undecodable(_) => None,
+        Content::OtherType | Content::Undecodable(_) | Content::Elsewhere => None,
     };
     let key = ordering_key(delivered.key.as_deref(), event_key);
     Entry {
@@ -184,6 +197,7 @@ pub(crate) fn decode_record<E: Incoming>(
         traceparent: traceparent.clone(),
         content: with_key(content, key.clone(), traceparent),
         ordering_key: key,
+        claim,
         rounds: 0,
         condemned: None,
         fate: None,
@@ -206,6 +220,7 @@ fn with_key<E>(
 
 fn read_event<E: Incoming>(
     delivered: &msk_event::Record<'_>,
+    claim: &mut Option<Box<Claimed>>,
     cluster: &str,
     dedup: Dedup,
     now: Timestamp,
@@ -215,7 +230,9 @@ fn read_event<E: Incoming>(
         return (Content::Undecodable(refusal), None);
     };
     let hints = Hints {
-        event_id: delivered.header_str("event_id"),
+        event_id: (claim.as_ref().and_then(|claim| claim.event_id.as_ref()))
+            .map(EventId::as_str)
+            .or_else(|| delivered.header_str("event_id")),
         event_type: delivered.header_str("event_type"),
         timestamp: delivered.header_str("timestamp"),
         topic: Some(&delivered.topic),
@@ -227,6 +244,15 @@ fn read_event<E: Incoming>(
     };
     let envelope = match Envelope::<E>::read(value, hints) {
         Ok(Read::Event(envelope)) => envelope,
+        Ok(Read::ClaimCheck(claimed)) if claimed.event_id.is_none() && dedup == Dedup::EventId => {
+            let message = "nothing beside the reference says which event it is";
+            let refusal = Refusal::new("missing_event_id", message);
+            return (Content::Undecodable(refusal), own_type);
+        }
+        Ok(Read::ClaimCheck(claimed)) => {
+            *claim = Some(Box::new(claimed));
+            return (Content::Elsewhere, own_type);
+        }
         Ok(Read::OtherType(other)) => return (Content::OtherType, Some(other)),
         Err(error) => {
             return (
@@ -265,6 +291,48 @@ fn read_event<E: Incoming>(
     (Content::Event(Box::new(record)), Some(own_type))
 }
 
+/// Reads a record whose value lies elsewhere, once that is at hand.
+pub(crate) fn read_claimed<E: Incoming>(
+    entry: &Entry<E>,
+    value: Vec<u8>,
+    cluster: &str,
+    dedup: Dedup,
+    now: Timestamp,
+) -> Content<E> {
+    let refused =
+        |code, message: &str| Content::Undecodable(Refusal::new(code, message.to_owned()));
+    let mut delivered = match msk_event::Record::read(&entry.raw) {
+        Ok(delivered) => delivered,
+        Err(error) => return Content::Undecodable(Refusal::of(error.code(), &error)),
+    };
+    delivered.value = Some(value);
+    let mut claim = entry.claim.clone();
+    let claimed_id = entry.event_id();
+    match read_event::<E>(&delivered, &mut claim, cluster, dedup, now).0 {
+        Content::Event(record)
+            if claimed_id.is_some_and(|id| record.event_id.as_ref() != Some(id)) =>
+        {
+            refused(
+                "payload_mismatch",
+                "its value is an event of another id than its reference",
+            )
+        }
+        Content::OtherType => refused(
+            "payload_mismatch",
+            "its value is an event of another type than its reference",
+        ),
+        Content::Elsewhere => refused(
+            "invalid_claim_check",
+            "its value elsewhere is a reference itself",
+        ),
+        content @ (Content::Event(_) | Content::Undecodable(_)) => with_key(
+            content,
+            entry.ordering_key.clone(),
+            entry.traceparent.clone(),
+        ),
+    }
+}
+
 fn malformed_entry<E>(malformed: &Malformed<'_>) -> Entry<E> {
     Entry {
         position: malformed.position.clone(),
@@ -277,6 +345,7 @@ fn malformed_entry<E>(malformed: &Malformed<'_>) -> Entry<E> {
         event_type: None,
         traceparent: None,
         content: Content::Undecodable(Refusal::of(malformed.error.code(), &malformed.error)),
+        claim: None,
         rounds: 0,
         condemned: None,
         fate: None,

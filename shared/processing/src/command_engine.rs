@@ -18,8 +18,9 @@ use crate::engine::{ATTEMPTS_MAX, Invocation};
 use crate::loader::Loader;
 use crate::mark::{Mark, body, marker_has_payload, state_key};
 use crate::pack::{Packing, fits_a_transaction};
+use crate::payload::Keeper;
 use crate::plan::{Planned, ROUNDS_MAX};
-use crate::ports::Timer;
+use crate::ports::{NoPayloads, Payloads, Timer};
 use crate::record::{Source, sha256_hex};
 use crate::rejection::{Refusal, Rejection};
 use crate::report::Effort;
@@ -35,11 +36,12 @@ pub const ANSWER_BYTES_MAX: usize = 10_000;
 /// Bytes of a call's id: what its marker's key has room for.
 pub const CALL_ID_BYTES_MAX: usize = 1_024;
 
-/// Runs a [`Command`] over a store and a clock.
-pub struct CommandEngine<C, S, T> {
+/// Runs a [`Command`] over a store and a clock, and a bucket for large events where there is one.
+pub struct CommandEngine<C, S, T, P = NoPayloads> {
     command: C,
     store: S,
     timer: T,
+    payloads: P,
     /// Time that is kept free at the end of an invocation for its answer.
     deadline_margin: Duration,
 }
@@ -74,7 +76,22 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
             command,
             store,
             timer,
+            payloads: NoPayloads,
             deadline_margin,
+        }
+    }
+}
+
+impl<C: Command, S: Store, T: Timer, P: Payloads> CommandEngine<C, S, T, P> {
+    /// The same engine over a bucket for events that are too large for a row.
+    #[must_use]
+    pub fn with_payloads<Q: Payloads>(self, payloads: Q) -> CommandEngine<C, S, T, Q> {
+        CommandEngine {
+            command: self.command,
+            store: self.store,
+            timer: self.timer,
+            payloads,
+            deadline_margin: self.deadline_margin,
         }
     }
 
@@ -172,6 +189,7 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
             let message = "its changes do not fit one transaction";
             return Err(refused("too_large", message));
         }
+        self.keep(run.deadline, &planned.effects).await?;
         // Stamped after the load: what was committed before it was seen has an earlier stamp.
         let stamp_ms = self.timer.now().as_ms();
         let packing = Packing {
@@ -223,7 +241,8 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
         wanted.insert(run.marker.clone());
         for _ in 0..=ROUNDS_MAX {
             let view = View::new(cache);
-            let work = Work::new(C::NAME, &source, call.traceparent, run.now, &view);
+            let work = Work::new(C::NAME, &source, call.traceparent, run.now, &view)
+                .with_bucket(self.payloads.bucket());
             let decide = |work: &mut Work<'_>| self.command.decide(call.request, work);
             let (verdict, mut effects, mut misses) = decided(work, decide);
             misses.keys.extend(wanted.drain());
@@ -241,6 +260,20 @@ impl<C: Command, S: Store, T: Timer> CommandEngine<C, S, T> {
             }
         }
         Err(too_many_rounds())
+    }
+
+    /// Keeps the large events, before anything tells of them.
+    async fn keep(&self, deadline: Deadline, effects: &Effects) -> Result<(), CommandError> {
+        let keeper = Keeper {
+            payloads: &self.payloads,
+            timer: &self.timer,
+            deadline,
+        };
+        let unkept = keeper.keep(effects.overflows()).await;
+        match unkept.into_values().next() {
+            Some(refusal) => Err(CommandError::Unfinished(refusal)),
+            None => Ok(()),
+        }
     }
 
     fn loader<'a>(&'a self, deadline: Deadline, salt: &'a str) -> Loader<'a, S, T> {

@@ -2,7 +2,7 @@
 //!
 //! What is not named in a [`ChainEnd`] has to be decided again; that is the engine's part.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
 
@@ -39,6 +39,8 @@ pub(crate) struct ChainEnd {
 pub(crate) struct Committer<'a, S, D, T> {
     pub(crate) transactor: Transactor<'a, S, T>,
     pub(crate) dead_letters: &'a D,
+    /// Large events that could not be kept, by their keys.
+    pub(crate) unkept: &'a HashMap<String, Refusal>,
     /// Unique to the invocation and the attempt.
     pub(crate) name: String,
 }
@@ -74,6 +76,11 @@ impl<S: Store, D: DeadLetters, T: Timer> Committer<'_, S, D, T> {
     ) -> ChainEnd {
         let mut end = ChainEnd::default();
         for (position, step) in chain.into_iter().enumerate() {
+            let unkept = self.unkept(&step);
+            if !unkept.is_empty() {
+                end.unfinished.extend(unkept);
+                break;
+            }
             if let Err(reason) = self.still_stands(&step, &mut end.effort).await {
                 end.stop(&step, reason);
                 break;
@@ -97,6 +104,17 @@ impl<S: Store, D: DeadLetters, T: Timer> Committer<'_, S, D, T> {
             }
         }
         end
+    }
+
+    /// A step's records with a large event that could not be kept, and why.
+    fn unkept(&self, step: &Step) -> Vec<(usize, Refusal)> {
+        let records = step.planned.iter();
+        let unkept = records.filter_map(|planned| {
+            let mut overflows = planned.effects.overflows();
+            let refusal = overflows.find_map(|large| self.unkept.get(large.check.key()))?;
+            Some((planned.index, refusal.clone()))
+        });
+        unkept.collect()
     }
 
     /// Looks once more, before a dead letter is sent, at what its refusal rests on.

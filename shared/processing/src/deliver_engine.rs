@@ -8,15 +8,17 @@ use event_schema::Timestamp;
 use futures_util::{StreamExt, stream};
 use msk_event::{EventError, KafkaEvent, Position, Redrive};
 
-use crate::batch::{Batch, Content, Entry, Fate};
+use crate::batch::{Batch, Content, Entry, Fate, read_claimed};
 use crate::dead_letter::Failures;
 use crate::deadline::Deadline;
 use crate::decide::Dedup;
 use crate::deliver::Deliver;
 use crate::engine::{EngineSettings, Invocation, Processor};
+use crate::lease::Standing;
 use crate::loader::Loader;
 use crate::mark::{event_marker, marker_has_payload};
-use crate::ports::{DeadLetters, Timer};
+use crate::payload::{Keeper, NotFetched};
+use crate::ports::{DeadLetters, NoPayloads, Payloads, Timer};
 use crate::record::{Record, sha256_hex};
 use crate::rejection::Refusal;
 use crate::report::{Effort, Processed, nothing_is_parked};
@@ -26,12 +28,14 @@ use crate::view::{Cache, Misses};
 /// Lanes in which deliveries are under way at once.
 pub const LANES_IN_FLIGHT_MAX: usize = 16;
 
-/// Runs a [`Deliver`] handler over a store, a dead-letter queue and a clock.
-pub struct DeliverEngine<H, S, D, T> {
+/// Runs a [`Deliver`] handler over a store, a dead-letter queue and a clock, and a bucket for large values where there
+/// is one.
+pub struct DeliverEngine<H, S, D, T, P = NoPayloads> {
     handler: H,
     store: S,
     dead_letters: D,
     timer: T,
+    payloads: P,
     settings: EngineSettings,
 }
 
@@ -44,6 +48,7 @@ struct Run<'a, E> {
     /// When Lambda ends the invocation: no lease of it lasts longer.
     ends: Timestamp,
     id: String,
+    now: Timestamp,
     /// Whether dead letters are put back.
     redrive: bool,
     cache: Cache,
@@ -69,7 +74,23 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
             store,
             dead_letters,
             timer,
+            payloads: NoPayloads,
             settings,
+        }
+    }
+}
+
+impl<H: Deliver, S: Store, D: DeadLetters, T: Timer, P: Payloads> DeliverEngine<H, S, D, T, P> {
+    /// The same engine over a bucket for values that are too large to travel in an event.
+    #[must_use]
+    pub fn with_payloads<Q: Payloads>(self, payloads: Q) -> DeliverEngine<H, S, D, T, Q> {
+        DeliverEngine {
+            handler: self.handler,
+            store: self.store,
+            dead_letters: self.dead_letters,
+            timer: self.timer,
+            payloads,
+            settings: self.settings,
         }
     }
 
@@ -116,6 +137,7 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
                 closing,
                 ends,
                 id,
+                now,
                 redrive,
                 cache,
             };
@@ -175,7 +197,20 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
         entry: &Entry<H::Event>,
         effort: &mut Effort,
     ) -> Fate {
-        let record = match &entry.content {
+        let fetched;
+        let content = if matches!(entry.content, Content::Elsewhere) {
+            if self.is_finished(run, entry) {
+                return Fate::Duplicate;
+            }
+            match self.fetch(run, entry).await {
+                Ok(content) => fetched = content,
+                Err(refusal) => return Fate::Unfinished(refusal),
+            }
+            &fetched
+        } else {
+            &entry.content
+        };
+        let record = match content {
             Content::Event(record) => record,
             Content::OtherType => return Fate::Ignored,
             Content::Undecodable(refusal) => {
@@ -183,6 +218,10 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
                 return self
                     .bury(run, entry, refusal.clone(), failures, effort)
                     .await;
+            }
+            Content::Elsewhere => {
+                let message = "its value is not at hand";
+                return Fate::Unfinished(Refusal::new("payload_unavailable", message));
             }
         };
         let (Some(marker), Some(position)) = (marker_key::<H>(entry), &entry.position) else {
@@ -213,6 +252,40 @@ impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
         self.deliver(run, delivery, stored.as_ref(), effort).await
     }
 
+    /// Whether a record was finished before: its value need not be there any more.
+    fn is_finished(&self, run: &Run<'_, H::Event>, entry: &Entry<H::Event>) -> bool {
+        let marker = marker_key::<H>(entry).and_then(|key| run.cache.items.get(&key)?.as_ref());
+        marker.is_some_and(|marker| marker_has_payload(marker, &entry.payload_sha256))
+            && matches!(
+                Standing::of(marker, run.redrive, self.timer.now()),
+                Standing::Finished
+            )
+    }
+
+    /// Gets a value that lies elsewhere, and makes of it what it is; why it cannot be had now.
+    async fn fetch(
+        &self,
+        run: &Run<'_, H::Event>,
+        entry: &Entry<H::Event>,
+    ) -> Result<Content<H::Event>, Refusal> {
+        let Some(claim) = &entry.claim else {
+            return Err(Refusal::new("payload_unavailable", "it has no reference"));
+        };
+        let keeper = Keeper {
+            payloads: &self.payloads,
+            timer: &self.timer,
+            deadline: run.deadline,
+        };
+        match keeper.fetch(&claim.check).await {
+            Ok(value) => {
+                let cluster = &run.batch.cluster;
+                Ok(read_claimed(entry, value, cluster, Dedup::EventId, run.now))
+            }
+            Err(NotFetched::Never(refusal)) => Ok(Content::Undecodable(refusal)),
+            Err(NotFetched::Unfinished(refusal)) => Err(refusal),
+        }
+    }
+
     fn failures(&self, attempts: u32, first_at: Option<Timestamp>) -> Failures {
         let now = self.timer.now();
         Failures {
@@ -231,7 +304,7 @@ struct LaneEnd {
 }
 
 fn marker_key<H: Deliver>(entry: &Entry<H::Event>) -> Option<ItemKey> {
-    let id = entry.record()?.event_id.as_ref()?;
+    let id = entry.event_id()?;
     Some(event_marker(H::NAME, id.as_ref()))
 }
 
@@ -251,7 +324,9 @@ fn lanes<E>(batch: &Batch<E>) -> Vec<Vec<usize>> {
     lanes
 }
 
-impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> Processor for DeliverEngine<H, S, D, T> {
+impl<H: Deliver, S: Store, D: DeadLetters, T: Timer, P: Payloads> Processor
+    for DeliverEngine<H, S, D, T, P>
+{
     fn name(&self) -> &'static str {
         H::NAME
     }

@@ -3,6 +3,8 @@
 //! The steps are in the files that they are named after. This one says in which order they run and when
 //! they run again.
 
+mod parts;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::loader::Loader;
 use crate::mark::{Fence, is_fence};
 use crate::pack::Packing;
 use crate::plan::{Mode, Planned, Planner};
-use crate::ports::{DeadLetters, Timer};
+use crate::ports::{DeadLetters, NoPayloads, Payloads, Timer};
 use crate::record::sha256_hex;
 use crate::rejection::Refusal;
 use crate::report::{Effort, Processed};
@@ -79,12 +81,14 @@ pub trait Processor: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Processed, EventError>> + Send;
 }
 
-/// Runs a [`Decide`] handler over a store, a dead-letter queue and a clock.
-pub struct DecideEngine<H, S, D, T> {
+/// Runs a [`Decide`] handler over a store, a dead-letter queue and a clock, and a bucket for large values where there
+/// is one.
+pub struct DecideEngine<H, S, D, T, P = NoPayloads> {
     handler: H,
     pub(crate) store: S,
     dead_letters: D,
     pub(crate) timer: T,
+    payloads: P,
     settings: EngineSettings,
 }
 
@@ -102,6 +106,8 @@ pub(crate) struct Run<E> {
     /// Items to load although no handler asks for them: their guards failed.
     guarded: HashSet<ItemKey>,
     isolate: bool,
+    /// Keys of the large events that are kept already.
+    kept: HashSet<String>,
 }
 
 impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
@@ -112,7 +118,23 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
             store,
             dead_letters,
             timer,
+            payloads: NoPayloads,
             settings,
+        }
+    }
+}
+
+impl<H: Decide, S: Store, D: DeadLetters, T: Timer, P: Payloads> DecideEngine<H, S, D, T, P> {
+    /// The same engine over a bucket for values that are too large to travel in an event.
+    #[must_use]
+    pub fn with_payloads<Q: Payloads>(self, payloads: Q) -> DecideEngine<H, S, D, T, Q> {
+        DecideEngine {
+            handler: self.handler,
+            store: self.store,
+            dead_letters: self.dead_letters,
+            timer: self.timer,
+            payloads,
+            settings: self.settings,
         }
     }
 
@@ -158,11 +180,12 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
             epochs: HashMap::new(),
             guarded: HashSet::new(),
             isolate: false,
+            kept: HashSet::new(),
         }
     }
 
-    /// Decides and commits until every record has its fate.
-    pub(crate) async fn finish(&self, run: &mut Run<H::Event>) {
+    /// Decides and commits until every record that is at hand has its fate.
+    async fn finish_part(&self, run: &mut Run<H::Event>) {
         for attempt in 0..ATTEMPTS_MAX {
             if run.batch.pending().next().is_none() {
                 break;
@@ -187,6 +210,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
         run.batch.forget_rounds();
         let mut cache = Cache::default();
         let planned = self.plan(run, &mut cache).await?;
+        let unkept = self.keep(run, &planned).await;
         // Stamped after the load: what was committed before it was seen has an earlier stamp.
         let stamp_ms = self.timer.now().as_ms();
         let packing = Packing {
@@ -205,6 +229,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
         let committer = Committer {
             transactor,
             dead_letters: &self.dead_letters,
+            unkept: &unkept,
             name,
         };
         let cluster = run.batch.cluster.clone();
@@ -218,6 +243,21 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
             run.settle(end);
         }
         Ok(())
+    }
+
+    /// Keeps the large events, before anything tells of them; those that could not be kept, by their keys.
+    async fn keep(&self, run: &mut Run<H::Event>, planned: &[Planned]) -> HashMap<String, Refusal> {
+        let overflows = planned
+            .iter()
+            .flat_map(|planned| planned.effects.overflows());
+        let new: Vec<_> = overflows
+            .filter(|overflow| !run.kept.contains(overflow.check.key()))
+            .collect();
+        let unkept = self.keeper(run).keep(new.iter().copied()).await;
+        let keys = new.iter().map(|overflow| overflow.check.key());
+        let kept = keys.filter(|key| !unkept.contains_key(*key));
+        run.kept.extend(kept.map(str::to_owned));
+        unkept
     }
 
     /// Passes over the batch until nothing is missing.
@@ -247,6 +287,7 @@ impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
                 now: run.now,
                 marks_kept_seconds: MARKS_KEPT_SECONDS,
                 epochs: &run.epochs,
+                bucket: self.payloads.bucket(),
             };
             let pass = planner.pass(&run.batch.entries, cache);
             if pass.misses.is_empty() {
@@ -317,7 +358,9 @@ impl<E: Incoming> Run<E> {
     }
 }
 
-impl<H: Decide, S: Store, D: DeadLetters, T: Timer> Processor for DecideEngine<H, S, D, T> {
+impl<H: Decide, S: Store, D: DeadLetters, T: Timer, P: Payloads> Processor
+    for DecideEngine<H, S, D, T, P>
+{
     fn name(&self) -> &'static str {
         H::NAME
     }

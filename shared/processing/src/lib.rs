@@ -5,8 +5,8 @@
 //! outgoing events in one transaction. For effects outside the database there is [`Deliver`], and for work that a
 //! caller asks for there is [`Command`].
 //!
-//! It knows no AWS SDK, no Lambda runtime, and no clock of its own: [`Store`], [`DeadLetters`] and [`Timer`]
-//! are handed in.
+//! It knows no AWS SDK, no Lambda runtime, and no clock of its own: [`Store`], [`DeadLetters`], [`Payloads`] and
+//! [`Timer`] are handed in.
 
 mod batch;
 mod command;
@@ -25,6 +25,7 @@ mod mark;
 mod outbox;
 mod pack;
 mod park;
+mod payload;
 mod plan;
 mod ports;
 mod record;
@@ -55,8 +56,9 @@ pub use mark::{Mark, STATE_TABLE};
 pub use msk_event::EventError;
 pub use outbox::{EVENT_BYTES_MAX, OUTBOX_TABLE, OutboxEvent, ROW_BYTES_MAX, ROW_EVENTS_MAX};
 pub use park::{RECORD_ROWS_MAX, ROW_CHUNK_BYTES_MAX};
+pub use payload::{PAYLOAD_BYTES_AT_ONCE_MAX, PAYLOADS_IN_FLIGHT_MAX, RECORD_PAYLOAD_BYTES_MAX};
 pub use plan::ROUNDS_MAX;
-pub use ports::{DeadLetterError, DeadLetters, Timer};
+pub use ports::{DeadLetterError, DeadLetters, NoPayloads, PayloadError, Payloads, Timer};
 pub use record::Record;
 pub use rejection::{Refusal, Rejection};
 pub use relay::{

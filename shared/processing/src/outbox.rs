@@ -7,6 +7,7 @@ use event_schema::{EventSpec, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::payload::Overflow;
 use crate::store::{Body, Change, Expect, ItemKey, Write};
 
 /// The logical name of the outbox table.
@@ -15,7 +16,8 @@ pub const OUTBOX_TABLE: &str = "outbox";
 pub const ROW_EVENTS_MAX: usize = 64;
 /// Bytes of events that one row may hold, unless a single event is larger.
 pub const ROW_BYTES_MAX: usize = 128_000;
-/// Bytes of one event to publish; a row of its own must fit an item.
+/// Bytes of one event to publish; a row of its own must fit an item. What is larger goes to the bucket for large
+/// values.
 pub const EVENT_BYTES_MAX: usize = 350_000;
 
 /// An event in the form in which its row holds it.
@@ -40,6 +42,8 @@ pub struct OutboxEvent {
 pub(crate) struct Outgoing {
     pub(crate) lane: Lane,
     pub(crate) event: OutboxEvent,
+    /// What has to be kept before the event is committed: its value lies elsewhere.
+    pub(crate) overflow: Option<Overflow>,
     bytes: usize,
 }
 
@@ -75,7 +79,12 @@ impl Outgoing {
             traceparent: traceparent.map(str::to_owned),
             value: value.to_owned(),
         };
-        Self { lane, event, bytes }
+        Self {
+            lane,
+            event,
+            overflow: None,
+            bytes,
+        }
     }
 }
 
@@ -245,7 +254,12 @@ mod tests {
             traceparent: None,
             value: "{}".into(),
         };
-        Outgoing { lane, event, bytes }
+        Outgoing {
+            lane,
+            event,
+            overflow: None,
+            bytes,
+        }
     }
 
     #[test]

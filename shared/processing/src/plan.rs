@@ -83,6 +83,8 @@ pub(crate) struct Planner<'a, H: Decide> {
     pub(crate) marks_kept_seconds: i64,
     /// The epoch of each partition's fence as this invocation knows it.
     pub(crate) epochs: &'a HashMap<ItemKey, i64>,
+    /// Where events go that are too large for a row.
+    pub(crate) bucket: Option<&'a str>,
 }
 
 enum Next {
@@ -217,6 +219,11 @@ impl<H: Decide> Planner<'_, H> {
             (None, Content::OtherType) => {
                 Next::Planned(Box::new(self.planned(place, Fate::Ignored, nothing)))
             }
+            // The engine reads it before it passes over the batch.
+            (None, Content::Elsewhere) => {
+                let refusal = Refusal::new("payload_unavailable", "its value is not at hand");
+                Next::Settled(Fate::Unfinished(refusal))
+            }
             (None, Content::Event(record)) => self.decide(place, record, state),
         }
     }
@@ -245,7 +252,8 @@ impl<H: Decide> Planner<'_, H> {
         view: &View<'_>,
     ) -> (Result<(), Rejection>, Effects, Misses) {
         let trace = record.traceparent.as_deref();
-        let mut work = Work::new(H::NAME, &record.source, trace, self.now, view);
+        let mut work =
+            Work::new(H::NAME, &record.source, trace, self.now, view).with_bucket(self.bucket);
         let verdict = catch_unwind(AssertUnwindSafe(|| self.handler.decide(record, &mut work)))
             .unwrap_or_else(|_payload_may_hold_private_values| {
                 Err(Rejection::permanent("panic", "the handler panicked"))

@@ -182,7 +182,7 @@ fn answer<E>(batch: &Batch<E>, dedup: Dedup, partial_batch_response: bool) -> An
 }
 
 fn report<E>(entry: Entry<E>) -> RecordReport {
-    let event_id = entry.record().and_then(|record| record.event_id.clone());
+    let event_id = entry.event_id().cloned();
     let outcome = match entry.fate {
         Some(Fate::Applied) => Outcome::Applied,
         Some(Fate::Duplicate) => Outcome::Duplicate,

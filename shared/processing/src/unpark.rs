@@ -15,7 +15,7 @@ use crate::loader::Loader;
 use crate::mark::STATE_TABLE;
 use crate::park::{RECORD_ROWS_MAX, ROW_PREFIX, flag_key};
 use crate::plan::Mode;
-use crate::ports::{DeadLetters, Timer};
+use crate::ports::{DeadLetters, Payloads, Timer};
 use crate::rejection::Refusal;
 use crate::report::{Answer, Effort, Processed};
 use crate::store::{Change, Expect, ItemKey, Query, Store, Stored, Write};
@@ -41,7 +41,7 @@ enum Page {
     Changed,
 }
 
-impl<H: Decide, S: Store, D: DeadLetters, T: Timer> DecideEngine<H, S, D, T> {
+impl<H: Decide, S: Store, D: DeadLetters, T: Timer, P: Payloads> DecideEngine<H, S, D, T, P> {
     /// Puts the parked records of a key back, in order, up to the first that fails again.
     ///
     /// `skip_head` says which is the first of them, to be left a dead letter, and why. The answer fails unless

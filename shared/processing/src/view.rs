@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rust_decimal::Decimal;
 
 use crate::outbox::Outgoing;
+use crate::payload::Overflow;
 use crate::rejection::Rejection;
 use crate::store::{Body, ItemKey, Query, Stored, number, number_value};
 
@@ -73,6 +74,12 @@ impl ItemEffect {
 }
 
 impl Effects {
+    /// The large events among those to publish.
+    pub(crate) fn overflows(&self) -> impl Iterator<Item = &Overflow> {
+        let published = self.published.iter();
+        published.filter_map(|outgoing| outgoing.overflow.as_ref())
+    }
+
     /// What remains of the effects of a record that is not applied: the versions its refusal rests on.
     pub(crate) fn into_reads(self) -> Self {
         let items = self

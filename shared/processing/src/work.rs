@@ -3,11 +3,12 @@
 //! Nothing here touches a network. A read of what is not loaded ends the run with an error for `?` to
 //! carry; the engine notes the miss itself, loads it and runs the record again.
 
-use event_schema::{Envelope, Event, EventId, Timestamp};
+use event_schema::{Envelope, Event, EventId, Timestamp, WriteError};
 use rust_decimal::Decimal;
 
 use crate::item::{Item, Key, decode, encode, item_key};
 use crate::outbox::{EVENT_BYTES_MAX, Outgoing};
+use crate::payload::{BUCKET_SETTING, Overflow, RECORD_PAYLOAD_BYTES_MAX};
 use crate::record::Source;
 use crate::rejection::Rejection;
 use crate::store::{Body, ItemKey, Query};
@@ -26,6 +27,8 @@ pub struct Work<'a> {
     pub(crate) traceparent: Option<&'a str>,
     pub(crate) now: Timestamp,
     pub(crate) view: &'a View<'a>,
+    /// Where events go that are too large for a row.
+    pub(crate) bucket: Option<&'a str>,
     pub(crate) effects: Effects,
     pub(crate) misses: Misses,
     /// The first thing that went wrong in a call that returns nothing.
@@ -62,11 +65,18 @@ impl<'a> Work<'a> {
             traceparent,
             now,
             view,
+            bucket: None,
             effects: Effects::default(),
             misses: Misses::default(),
             fault: None,
             ids_made: 0,
         }
+    }
+
+    /// The same, with a bucket for events that are too large for a row.
+    pub(crate) fn with_bucket(mut self, bucket: Option<&'a str>) -> Self {
+        self.bucket = bucket;
+        self
     }
 
     /// Reads an item, with the changes of earlier records of the batch and of this one.
@@ -212,6 +222,9 @@ impl<'a> Work<'a> {
 
     /// Publishes an event after the commit, once, under an id that is the same however often the record
     /// is decided.
+    ///
+    /// One that is larger than [`EVENT_BYTES_MAX`](crate::EVENT_BYTES_MAX) goes to the bucket for large values, up
+    /// to 6 MiB; where none is set, the record is refused for good (`outgoing_event_too_large`).
     pub fn publish<E: Event>(&mut self, event: E) {
         match self.outgoing(event) {
             Ok(outgoing) => self.effects.published.push(outgoing),
@@ -308,24 +321,41 @@ impl<'a> Work<'a> {
             timestamp: Some(self.now),
             payload: event,
         };
-        let value = envelope.write().map_err(|error| unwritable(error.into()))?;
+        let mut value = match envelope.write_whole() {
+            Ok(value) => value,
+            Err(WriteError::TooLarge { bytes, bytes_max }) => {
+                return Err(event_too_large(bytes, bytes_max, ""));
+            }
+            Err(error) => return Err(unwritable(error.into())),
+        };
+        let mut overflow = None;
         if value.len() > EVENT_BYTES_MAX {
-            return Err(Rejection::permanent(
-                "outgoing_event_too_large",
-                format!(
-                    "an event to publish has {} bytes of at most {EVENT_BYTES_MAX}",
-                    value.len()
-                ),
-            ));
+            let large = self.overflow(value)?;
+            let written = envelope.write_claim_check(&large.check);
+            value = written.map_err(|error| unwritable(error.into()))?;
+            overflow = Some(large);
         }
-        Ok(Outgoing::new(
-            E::SPEC,
-            id.as_str(),
-            key,
-            &value,
-            self.now,
-            self.traceparent,
-        ))
+        let trace = self.traceparent;
+        let mut outgoing = Outgoing::new(E::SPEC, id.as_str(), key, &value, self.now, trace);
+        outgoing.overflow = overflow;
+        Ok(outgoing)
+    }
+
+    fn overflow(&self, value: String) -> Result<Overflow, Rejection> {
+        let bytes = value.len();
+        let Some(bucket) = self.bucket else {
+            let hint = format!("; with {BUCKET_SETTING} set, it would go to a bucket");
+            return Err(event_too_large(bytes, EVENT_BYTES_MAX, &hint));
+        };
+        let total = self.effects.overflows().map(Overflow::bytes).sum::<usize>() + bytes;
+        if total > RECORD_PAYLOAD_BYTES_MAX {
+            let hint = " for the large events of a record together";
+            return Err(event_too_large(total, RECORD_PAYLOAD_BYTES_MAX, hint));
+        }
+        Overflow::new(bucket, value).ok_or_else(|| {
+            let message = format!("{BUCKET_SETTING} is no bucket's name");
+            Rejection::permanent("outgoing_event_too_large", message)
+        })
     }
 
     fn note(&mut self, rejection: Rejection) {
@@ -354,6 +384,11 @@ impl<'a> Work<'a> {
         });
         (verdict.and(folded), effects, self.misses)
     }
+}
+
+fn event_too_large(bytes: usize, bytes_max: usize, hint: &str) -> Rejection {
+    let message = format!("an event to publish has {bytes} bytes of at most {bytes_max}{hint}");
+    Rejection::permanent("outgoing_event_too_large", message)
 }
 
 /// An addition that was just staged; may be given a guard.

@@ -1,9 +1,10 @@
 //! Faults on purpose: which call of a port goes wrong, and how.
 //!
-//! A plan says when, a [`Fault`] says what; [`FaultyStore`] and [`FaultyDeadLetters`] do it. The same plan and
+//! A plan says when, a [`Fault`] says what; [`FaultyStore`], [`FaultyDeadLetters`] and [`FaultyPayloads`] do it. The same plan and
 //! the same calls give the same faults.
 
 mod dead_letters;
+mod payloads;
 mod random;
 mod store;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use futures_util::future::poll_fn;
 use std::task::Poll;
 
 pub use dead_letters::FaultyDeadLetters;
+pub use payloads::FaultyPayloads;
 pub use random::Random;
 pub use store::FaultyStore;
 
@@ -82,6 +84,10 @@ pub enum Port {
     Commit,
     /// [`processing::DeadLetters::send`].
     Send,
+    /// [`processing::Payloads::put`].
+    Keep,
+    /// [`processing::Payloads::get`].
+    Fetch,
 }
 
 /// When calls go wrong. Clones share their count of calls, so that one plan covers several ports.

@@ -1,4 +1,4 @@
-//! The servers a Tailrace system needs, embedded: Lambda, Kafka, `DynamoDB` and SQS in one process (design §7).
+//! The servers a Tailrace system needs, embedded: Lambda, Kafka, `DynamoDB`, SQS and S3 in one process (design §7).
 //!
 //! Each server binds the loopback address only, is ready when its `start` returns, and stops when it is shut
 //! down or dropped. Nothing here needs Docker, a JVM or an AWS account, and nothing here checks a signature.
@@ -12,6 +12,7 @@ pub mod dynamodb;
 pub mod http_front;
 pub mod kafka;
 pub mod lambda;
+pub mod s3;
 pub mod schedule;
 mod serving;
 pub mod sqs;
@@ -23,6 +24,7 @@ pub use kafka::{KafkaError, LocalKafka, Topic};
 pub use lambda::{
     Function, Invocation, InvokeError, Invoker, KilledWhile, LambdaError, LocalLambda,
 };
+pub use s3::{LocalS3, S3Error};
 pub use schedule::{Schedule, ScheduleError};
 pub use sqs::{LocalSqs, SqsError};
 pub use stream::{StreamConfig, StreamMapping, StreamMappingError, StreamSource};

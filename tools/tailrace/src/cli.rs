@@ -29,6 +29,8 @@ const KAFKA_VARIABLE: &str = "KAFKA_BOOTSTRAP_SERVERS";
 const DYNAMODB_VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// What names a real SQS, besides `--sqs`; functions know it, too.
 const SQS_VARIABLE: &str = "AWS_ENDPOINT_URL_SQS";
+/// What names a real S3, besides `--s3`; functions know it, too.
+const S3_VARIABLE: &str = "AWS_ENDPOINT_URL_S3";
 /// The heading of these options.
 const REAL_SERVERS: &str = "Real servers";
 /// The file that a `--data` folder holds.
@@ -82,6 +84,9 @@ pub(crate) struct ServerArgs {
     /// An SQS to use instead of the embedded one
     #[arg(long, value_name = "URL", env = SQS_VARIABLE, value_parser = endpoint, help_heading = REAL_SERVERS)]
     sqs: Option<String>,
+    /// An S3 to use instead of the embedded one
+    #[arg(long, value_name = "URL", env = S3_VARIABLE, value_parser = endpoint, help_heading = REAL_SERVERS)]
+    s3: Option<String>,
 }
 
 /// The arguments of `dev`.
@@ -173,6 +178,10 @@ impl ServerArgs {
     pub(crate) fn sqs(&self, port: u16) -> Server<u16> {
         server(self.sqs.as_deref(), port)
     }
+
+    pub(crate) fn s3(&self) -> Server<()> {
+        server(self.s3.as_deref(), ())
+    }
 }
 
 /// An empty address, as of a variable that is set to nothing, is none.
@@ -254,7 +263,7 @@ fn endpoint(text: &str) -> Result<String, String> {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
         Err(format!(
-            "it has to be a URL such as http://127.0.0.1:8000, also in {DYNAMODB_VARIABLE} and {SQS_VARIABLE}"
+            "it has to be a URL such as http://127.0.0.1:8000, also in {DYNAMODB_VARIABLE}, {SQS_VARIABLE} and {S3_VARIABLE}"
         ))
     }
 }

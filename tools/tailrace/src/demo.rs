@@ -200,6 +200,7 @@ fn settings(args: &DemoArgs, plan: &Plan, logs: Logs, starts_at: Timestamp) -> S
             storage: Storage::Memory,
         }),
         sqs: args.servers.sqs(0),
+        s3: args.servers.s3(),
         lambda_port: 0,
         http_port: 0,
         table_prefix: format!("{name}-"),
@@ -217,6 +218,7 @@ fn opening(args: &DemoArgs, plan: &Plan, platform: &Platform) -> String {
     servers.row(["Kafka", &endpoints.kafka]);
     servers.row(["DynamoDB", &endpoints.dynamodb]);
     servers.row(["SQS", &endpoints.sqs]);
+    servers.row(["S3", &endpoints.s3]);
     servers.row(["Lambda", &platform.lambda().endpoint()]);
     servers.row(["log", &args.log.display().to_string()]);
     format!(

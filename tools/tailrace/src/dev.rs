@@ -64,6 +64,7 @@ fn settings(args: &DevArgs, logs: Logs) -> Result<Settings, NotEmbeddedError> {
         kafka: args.servers.kafka(),
         dynamodb: args.dynamodb()?,
         sqs: args.sqs()?,
+        s3: args.servers.s3(),
         lambda_port: args.lambda_port,
         http_port: args.http_port,
         table_prefix: String::new(),
@@ -82,6 +83,7 @@ fn banner(platform: &Platform) -> String {
     servers.row(["Kafka", &endpoints.kafka]);
     servers.row(["DynamoDB", &endpoints.dynamodb]);
     servers.row(["SQS", &platform.resources().queue_url]);
+    servers.row(["S3", &platform.endpoints().s3]);
     servers.row(["Lambda", &platform.lambda().endpoint()]);
     for (function, front) in platform.fronts() {
         servers.row([function.name, &front.url()]);

@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) dynamodb: Server<DynamoDbOptions>,
     /// The port of an embedded one.
     pub(crate) sqs: Server<u16>,
+    pub(crate) s3: Server<()>,
     pub(crate) lambda_port: u16,
     /// The port of the first function that answers requests; the next ones follow it, and 0 picks free ones.
     pub(crate) http_port: u16,
@@ -77,7 +78,7 @@ pub(crate) enum PlatformError {
     Servers(#[from] ServersError),
     #[error("the topics could not be made")]
     Topics(#[from] TopicsError),
-    #[error("the tables and the queue could not be made")]
+    #[error("the tables, the queue and the bucket could not be made")]
     Resources(#[from] ResourcesError),
     #[error("the local Lambda did not start; --lambda-port chooses another port, 0 a free one")]
     Lambda(#[source] LambdaError),
@@ -183,7 +184,7 @@ impl Platform {
         &self.lambda
     }
 
-    /// Returns the tables and the queue.
+    /// Returns the tables, the queue and the bucket.
     pub(crate) fn resources(&self) -> &Resources {
         &self.resources
     }

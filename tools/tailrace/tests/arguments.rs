@@ -9,6 +9,7 @@ fn tailrace(arguments: &[&str]) -> Output {
     for name in [
         "KAFKA_BOOTSTRAP_SERVERS",
         "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_S3",
         "AWS_ENDPOINT_URL_SQS",
     ] {
         command.env_remove(name);

@@ -11,6 +11,8 @@ mod document;
 mod on_failure;
 #[path = "../../src/dead_letters/packing.rs"]
 mod packing;
+#[path = "../../src/dead_letters/pointer.rs"]
+mod pointer;
 #[path = "../../src/dead_letters/queue_message.rs"]
 mod queue_message;
 

@@ -7,11 +7,12 @@ use std::io::{Read, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use event_schema::Timestamp;
+use event_schema::{ClaimCheck, Timestamp};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use processing::DeadLetter;
+use processing::{DeadLetter, PayloadError};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -81,6 +82,18 @@ pub enum DocumentError {
     /// The message is something else; [`crate::QueueMessage`] knows on-failure documents too (esm-spec §3).
     #[error("the message does not call itself a dead letter")]
     NotADeadLetter,
+    /// The letter lies in a bucket, too large for the queue; [`DeadLetterDocument::fetch`] reads it.
+    #[error("the letter lies in the bucket {}", .0.bucket())]
+    Elsewhere(ClaimCheck),
+    /// The letter lies in another bucket than the one that is read.
+    #[error("the letter lies in the bucket {0}, which OVERFLOW_BUCKET does not name")]
+    ForeignBucket(String),
+    /// The letter could not be had from its bucket.
+    #[error("the letter could not be fetched from its bucket")]
+    NotFetched(#[source] PayloadError),
+    /// The object, or its key, is not that of the letter.
+    #[error("the object is not the letter that its message stands for")]
+    NotItsLetter,
     /// The message is longer than the queue takes.
     #[error("the message has {bytes} bytes, more than {MESSAGE_BYTES_MAX}")]
     TooLong {
@@ -123,6 +136,11 @@ impl DocumentError {
         match self {
             Self::Malformed(_) => "malformed_message",
             Self::NotADeadLetter => "not_a_dead_letter",
+            Self::Elsewhere(_) => "letter_elsewhere",
+            Self::ForeignBucket(_) => "letter_bucket_foreign",
+            Self::NotFetched(PayloadError::Missing) => "letter_missing",
+            Self::NotFetched(_) => "letter_unavailable",
+            Self::NotItsLetter => "letter_mismatch",
             Self::TooLong { .. } => "message_too_long",
             Self::UnknownVersion { .. } => "unknown_dead_letter_version",
             Self::NotBase64(_) | Self::NotGzip(_) | Self::RecordTooLarge => "record_unreadable",
@@ -166,20 +184,30 @@ struct WirePosition {
 #[derive(Deserialize)]
 struct Probe {
     dead_letter_version: Option<u32>,
+    claim_check: Option<IgnoredAny>,
 }
 
 impl DeadLetterDocument {
     /// Reads the body of a message of the dead-letter queue; unknown fields are ignored.
     ///
     /// # Errors
-    /// Fails if the body is not a dead letter, or one that cannot be read whole.
+    /// Fails if the body is not a dead letter, or one that cannot be read whole; [`DocumentError::Elsewhere`] if
+    /// the letter is too large for the queue.
     pub fn read(body: &str) -> Result<Self, DocumentError> {
         within_bounds(body)?;
+        Self::read_whole(body)
+    }
+
+    /// Reads a letter that is all there, whatever the queue takes.
+    pub(super) fn read_whole(body: &str) -> Result<Self, DocumentError> {
         let probe: Probe = serde_json::from_str(body).map_err(DocumentError::Malformed)?;
         match probe.dead_letter_version {
             None => return Err(DocumentError::NotADeadLetter),
             Some(DEAD_LETTER_VERSION) => {}
             Some(found) => return Err(DocumentError::UnknownVersion { found }),
+        }
+        if probe.claim_check.is_some() {
+            return Err(super::pointer::elsewhere(body));
         }
         let wire: Wire = serde_json::from_str(body).map_err(DocumentError::Malformed)?;
         let record = match wire.record_encoding {

@@ -53,6 +53,14 @@ pub(crate) fn message(letter: &DeadLetter) -> Result<Message, DeadLetterError> {
     })
 }
 
+/// The message that stands for a letter in a bucket, with the letter's own attributes.
+pub(crate) fn pointing(letter: &DeadLetter, body: String) -> Message {
+    Message {
+        body,
+        attributes: attributes(letter),
+    }
+}
+
 /// What a queue can be searched by; absent values are left out.
 fn attributes(letter: &DeadLetter) -> Vec<(&'static str, String)> {
     let topic = letter

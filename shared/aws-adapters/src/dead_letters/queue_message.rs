@@ -2,6 +2,7 @@
 //!
 //! It tells the two apart and reads either. What to do with them is the tools' business.
 
+use processing::Payloads;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -43,6 +44,20 @@ impl QueueMessage {
                 ..
             } => Ok(Self::OnFailure(Box::new(OnFailureDocument::read(body)?))),
             Probe { .. } => Err(DocumentError::NotADeadLetter),
+        }
+    }
+
+    /// The same, from the bucket where a letter lies there.
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`DeadLetterDocument::fetch`].
+    pub async fn fetch(body: &str, payloads: &impl Payloads) -> Result<Self, DocumentError> {
+        match Self::read(body) {
+            Err(DocumentError::Elsewhere(_)) => {
+                let letter = DeadLetterDocument::fetch(body, payloads).await?;
+                Ok(Self::DeadLetter(Box::new(letter)))
+            }
+            read => read,
         }
     }
 }

@@ -24,6 +24,7 @@ fn a_queue_is_all_that_must_be_set() {
         Settings {
             table_prefix: String::new(),
             dead_letter_queue_url: QUEUE.into(),
+            overflow_bucket: None,
             partial_batch_response: false,
             deadline_margin: Duration::from_secs(2),
             code_version: env!("CARGO_PKG_VERSION").into(),
@@ -42,6 +43,7 @@ fn every_setting_is_heeded() {
             "DEAD_LETTER_QUEUE_URL",
             "http://127.0.0.1:9324/000000000000/dead-letters",
         ),
+        ("OVERFLOW_BUCKET", "large-values"),
         ("PARTIAL_BATCH_RESPONSE", "true"),
         ("DEADLINE_MARGIN_MS", "500"),
         ("CODE_VERSION", "2026-11-21.1"),
@@ -52,6 +54,7 @@ fn every_setting_is_heeded() {
     ])
     .unwrap();
     assert_eq!(settings.table_prefix, "prod-");
+    assert_eq!(settings.overflow_bucket.as_deref(), Some("large-values"));
     assert!(settings.partial_batch_response);
     assert_eq!(
         settings.engine().deadline_margin,
@@ -67,6 +70,7 @@ fn every_setting_is_heeded() {
 fn all_problems_are_found_at_once() {
     let names = problem_names(&[
         ("TABLE_PREFIX", "prod/"),
+        ("OVERFLOW_BUCKET", "Large_Values"),
         ("PARTIAL_BATCH_RESPONSE", "yes"),
         ("DEADLINE_MARGIN_MS", "99"),
         ("CODE_VERSION", "a\nb"),
@@ -79,6 +83,7 @@ fn all_problems_are_found_at_once() {
         [
             "TABLE_PREFIX",
             "DEAD_LETTER_QUEUE_URL",
+            "OVERFLOW_BUCKET",
             "PARTIAL_BATCH_RESPONSE",
             "DEADLINE_MARGIN_MS",
             "CODE_VERSION",

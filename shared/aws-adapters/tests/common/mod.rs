@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use aws_adapters::{DynamoStore, tables};
+use aws_adapters::{DynamoStore, S3Payloads, tables};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use tokio::net::TcpListener;
@@ -19,6 +19,13 @@ pub(crate) async fn sdk_config(address: SocketAddr) -> SdkConfig {
         .endpoint_url(format!("http://{address}"))
         .load()
         .await
+}
+
+/// Large values in a bucket of a server of the test.
+pub(crate) async fn payloads(address: SocketAddr, bucket: &str) -> S3Payloads {
+    let config = aws_sdk_s3::config::Builder::from(&sdk_config(address).await);
+    let client = aws_sdk_s3::Client::from_conf(config.force_path_style(true).build());
+    S3Payloads::new(&client, bucket)
 }
 
 pub(crate) async fn dynamodb_client(address: SocketAddr) -> aws_sdk_dynamodb::Client {

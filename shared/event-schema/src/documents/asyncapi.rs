@@ -15,6 +15,10 @@ use crate::{
 /// The version of the Kafka bindings that channels, operations and messages have.
 const KAFKA_BINDING: &str = "0.5.0";
 
+const DESCRIPTION: &str = "The business events that services exchange through Kafka. \
+    A value that is too large for its topic is an object in a bucket: the event then carries its envelope and \
+    `claim_check` {bucket, key, size, sha256} in place of its payload, and the schemas describe the object.";
+
 /// Returns the catalogue as an `AsyncAPI` document.
 #[must_use]
 pub fn asyncapi() -> Value {
@@ -36,7 +40,7 @@ pub fn asyncapi() -> Value {
         "info": {
             "title": "Tailrace events",
             "version": "1.0.0",
-            "description": "The business events that services exchange through Kafka.",
+            "description": DESCRIPTION,
         },
         "defaultContentType": "application/json",
         "channels": object(channels),

@@ -3,7 +3,7 @@
 //! The texts go into logs and dead letters, so they hold field names and expectations, never values.
 //! That is also why [`ReadError`] has no JSON error as its source: that one quotes what it met.
 
-use crate::{InvalidEvent, SchemaVersion};
+use crate::{InvalidClaimCheck, InvalidEvent, SchemaVersion};
 
 /// Why a value is no event of the type that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +78,9 @@ pub enum ReadError {
         /// What the type is read in, with any minor part.
         supported: SchemaVersion,
     },
+    /// The reference of a value that lies elsewhere is none.
+    #[error("`claim_check` is no reference")]
+    InvalidClaimCheck(#[from] InvalidClaimCheck),
     /// The event breaks a rule of its type.
     #[error("the event breaks a rule of its type")]
     InvalidEvent(#[from] InvalidEvent),
@@ -101,6 +104,7 @@ impl ReadError {
             Self::InvalidTimestamp => "invalid_timestamp",
             Self::InvalidSchemaVersion => "invalid_schema_version",
             Self::UnsupportedSchemaVersion { .. } => "unsupported_schema_version",
+            Self::InvalidClaimCheck(_) => "invalid_claim_check",
             Self::InvalidEvent(_) => "invalid_event",
         }
     }
@@ -112,7 +116,7 @@ pub enum WriteError {
     /// It breaks a rule of its type, so that no reader would take it.
     #[error("the event breaks a rule of its type")]
     InvalidEvent(#[from] InvalidEvent),
-    /// It exceeds [`crate::WRITTEN_BYTES_MAX`].
+    /// It exceeds [`crate::WRITTEN_BYTES_MAX`], or [`crate::VALUE_BYTES_MAX`] where it is written whole.
     #[error("the event has {bytes} bytes as JSON, more than {bytes_max}")]
     TooLarge {
         /// What it has.

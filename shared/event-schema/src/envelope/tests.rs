@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     InvalidEvent,
-    events::{NotificationRequested, OrderCreated, ReservationCreated},
+    events::{ErrorLogged, NotificationRequested, OrderCreated, ReservationCreated},
 };
 
 fn read<E: Event>(value: &str) -> Result<Read<E>, ReadError> {
@@ -251,3 +251,67 @@ fn what_no_reader_would_take_is_not_written() {
 }
 
 const LARGE_LABELS: usize = 32;
+
+const SHA256: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn claimed(more: &str, size: usize) -> String {
+    format!(
+        r#"{{{more}"claim_check":{{"bucket":"large","key":"payloads/{SHA256}","size":{size},"sha256":"{SHA256}"}}}}"#
+    )
+}
+
+#[test]
+fn a_value_that_lies_elsewhere_is_written_as_its_envelope_and_the_reference() {
+    let check = ClaimCheck::of_payload("large", 7, SHA256).unwrap();
+    let mut order: Envelope<OrderCreated> = event(&order(""), Hints::default());
+    order.event_id = Some(EventId::new("e-1").unwrap());
+    let written = order.write_claim_check(&check).unwrap();
+    let envelope = r#""event_id":"e-1","event_type":"order.created","schema_version":"1.0","#;
+    assert_eq!(written, claimed(envelope, 7));
+    let event_id = order.event_id;
+    let expected = Read::ClaimCheck(Claimed { event_id, check });
+    assert_eq!(read::<OrderCreated>(&written), Ok(expected));
+}
+
+#[test]
+fn a_reference_of_another_type_is_ignored_and_one_with_a_wrong_envelope_is_refused() {
+    let other = read::<ReservationCreated>(&claimed(r#""event_type":"order.created","#, 7));
+    assert_eq!(other, Ok(Read::OtherType("order.created".to_owned())));
+    for (more, code) in [
+        (r#""event_id":"","#, "invalid_event_id"),
+        (r#""schema_version":"2.0","#, "unsupported_schema_version"),
+        (r#""timestamp":"x","#, "invalid_timestamp"),
+        (r#""claim_check":{},"#, "duplicate_field"),
+    ] {
+        assert_eq!(error(&claimed(more, 7)).code(), code);
+    }
+}
+
+#[test]
+fn a_reference_has_to_be_of_its_form_and_to_a_value_that_would_be_read() {
+    for json in ["7", "{}", r#""payloads/x""#, "[]"] {
+        let refused = error(&order(&format!(r#","claim_check":{json}"#)));
+        assert_eq!(refused.code(), "invalid_claim_check", "{json}");
+    }
+    assert!(read::<OrderCreated>(&claimed("", VALUE_BYTES_MAX)).is_ok());
+    let refused = error(&claimed("", VALUE_BYTES_MAX + 1));
+    assert_eq!(refused.code(), "value_too_large");
+    let null: Envelope<OrderCreated> = event(&order(r#","claim_check":null"#), Hints::default());
+    assert_eq!(null.payload.user_id.as_str(), "u");
+}
+
+#[test]
+fn an_event_is_written_whole_beyond_what_its_topic_takes() {
+    let mut log: Envelope<ErrorLogged> = event(r#"{"service":"s","message":""}"#, Hints::default());
+    let around = log.write().unwrap().len();
+    for (bytes, on_topic, whole) in [
+        (WRITTEN_BYTES_MAX, true, true),
+        (WRITTEN_BYTES_MAX + 1, false, true),
+        (VALUE_BYTES_MAX, false, true),
+        (VALUE_BYTES_MAX + 1, false, false),
+    ] {
+        log.payload.message = "m".repeat(bytes - around);
+        assert_eq!(log.write().is_ok(), on_topic, "{bytes}");
+        assert_eq!(log.write_whole().is_ok(), whole, "{bytes}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::deadline::{Deadline, backoff};
 use crate::deliver::{Attempt, Deliver, Pause};
 use crate::lease::{Identity, Lease, Standing};
 use crate::mark::Mark;
-use crate::ports::{DeadLetters, Timer};
+use crate::ports::{DeadLetters, Payloads, Timer};
 use crate::rejection::{Class, Refusal, Rejection};
 use crate::report::Effort;
 use crate::store::{Body, Change, Expect, Store, Stored, Write};
@@ -26,7 +26,7 @@ enum Tried {
     CutOff(Refusal),
 }
 
-impl<H: Deliver, S: Store, D: DeadLetters, T: Timer> DeliverEngine<H, S, D, T> {
+impl<H: Deliver, S: Store, D: DeadLetters, T: Timer, P: Payloads> DeliverEngine<H, S, D, T, P> {
     /// Takes the lease, and tries until the delivery is made, put aside, or out of time.
     pub(super) async fn deliver(
         &self,

@@ -149,7 +149,7 @@ impl<H: Decide> Planner<'_, H> {
                 mark: None,
                 fence: None,
             },
-            Dedup::EventId => match entry.record().and_then(|record| record.event_id.as_ref()) {
+            Dedup::EventId => match entry.event_id() {
                 Some(id) => {
                     let key = event_marker(H::NAME, id.as_ref());
                     state.standing_by_marker(key, Some(&entry.payload_sha256), self.mode)

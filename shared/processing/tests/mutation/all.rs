@@ -15,6 +15,8 @@ mod decide;
 mod deliver;
 #[path = "../effort.rs"]
 mod effort;
+#[path = "../large_values.rs"]
+mod large_values;
 #[path = "../order.rs"]
 mod order;
 #[path = "../park_and_fence.rs"]

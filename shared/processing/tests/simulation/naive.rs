@@ -197,7 +197,7 @@ fn read(delivered: &Delivered<'_>) -> Option<(Charge, Position)> {
     };
     let envelope = match Envelope::<BalanceCharged>::read(record.value.as_deref()?, hints) {
         Ok(Read::Event(envelope)) => envelope,
-        Ok(Read::OtherType(_)) | Err(_) => return None,
+        Ok(Read::ClaimCheck(_) | Read::OtherType(_)) | Err(_) => return None,
     };
     let charge = Charge {
         event_id: envelope.event_id?.to_string(),

@@ -5,13 +5,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use processing::{
-    Change, CommitError, DeadLetter, DeadLetters, Expect, Store, StoreError, Timer, Transaction,
-    Write,
+    Change, CommitError, DeadLetter, DeadLetters, Expect, PayloadError, Payloads, Store,
+    StoreError, Timer, Transaction, Write,
 };
 use serde_json::Map;
 
 use super::*;
-use crate::{MemoryDeadLetters, MemoryStore, VirtualTimer, item_key};
+use crate::{MemoryDeadLetters, MemoryPayloads, MemoryStore, VirtualTimer, item_key};
 
 fn transaction() -> Transaction {
     let key = item_key("t", "p", "s");
@@ -155,6 +155,49 @@ async fn a_queue_that_refuses_keeps_nothing() {
     queue.refuse(false);
     assert!(queue.send(&[letter(1)]).await[0].is_ok());
     assert_eq!(queue.sends(), 1);
+}
+
+#[tokio::test]
+async fn each_fault_of_a_bucket_has_its_answer_and_its_effect() {
+    for (fault, answers, is_stored) in [
+        (Fault::Refused, true, false),
+        (Fault::Partly, true, false),
+        (Fault::AnswerLost, true, true),
+        (Fault::HangsBefore, false, false),
+        (Fault::HangsAfter, false, true),
+    ] {
+        let bucket = MemoryPayloads::new();
+        let faulty = FaultyPayloads::new(bucket.clone(), &FaultPlan::at(1, fault));
+        let answer = faulty.put("k", b"v").now_or_never();
+        assert_eq!(answer.is_some(), answers, "{fault:?}");
+        assert!(answer.is_none_or(|answer| answer.is_err()), "{fault:?}");
+        assert_eq!(bucket.objects().contains_key("k"), is_stored, "{fault:?}");
+        bucket.set("k", "v");
+        let again = FaultyPayloads::new(bucket, &FaultPlan::at(1, fault));
+        let answer = again.get("k", 1).now_or_never();
+        assert_eq!(answer.is_some(), answers, "{fault:?}");
+        assert!(answer.is_none_or(|answer| answer.is_err()), "{fault:?}");
+        assert_eq!(again.get("k", 1).await.unwrap(), b"v", "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_gives_what_was_put_there_and_no_more_than_is_asked_for() {
+    let bucket = MemoryPayloads::new();
+    assert!(matches!(
+        bucket.get("k", 9).await,
+        Err(PayloadError::Missing)
+    ));
+    bucket.put("k", b"value").await.unwrap();
+    assert_eq!(bucket.get("k", 5).await.unwrap(), b"value");
+    let too_large = bucket.get("k", 4).await;
+    assert!(matches!(
+        too_large,
+        Err(PayloadError::TooLarge { bytes_max: 4 })
+    ));
+    bucket.remove("k");
+    assert!(bucket.get("k", 9).await.is_err());
+    assert_eq!((bucket.puts(), bucket.gets()), (1, 4));
 }
 
 #[test]

@@ -72,7 +72,13 @@ impl Books {
                 all.insert(table, tables.read(table).await?);
             }
         }
-        let (letters, given_up) = letters::read(&resources.sqs, &resources.queue_url).await?;
+        let Resources {
+            sqs,
+            queue_url,
+            payloads,
+            ..
+        } = resources;
+        let (letters, given_up) = letters::read(sqs, queue_url, payloads).await?;
         let mut lag = 0;
         for mapping in mappings {
             lag += offsets::lag(&endpoints.kafka, mapping).await?;

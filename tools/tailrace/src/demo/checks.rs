@@ -5,10 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event_schema::catalogue::FUNCTIONS;
-use processing::{Body, OUTBOX_TABLE};
-use serde_json::Value;
+use processing::OUTBOX_TABLE;
 
-use super::evidence::{Evidence, ItemKey};
+use super::evidence::Evidence;
 use super::plan::{Kind, Poison};
 use crate::text::{counted, grouped, plural};
 
@@ -66,22 +65,6 @@ impl Check {
 
 fn said<V: std::fmt::Debug>(value: Option<&V>) -> String {
     value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:?}"))
-}
-
-/// Reads fields of the items of a table, whole numbers and texts alike, to be compared.
-pub(crate) fn fields<const N: usize>(
-    items: &BTreeMap<ItemKey, Body>,
-    names: [&str; N],
-) -> BTreeMap<ItemKey, [String; N]> {
-    let read = |item: &Body, name: &str| match item.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let items = items.iter();
-    items
-        .map(|(key, item)| (key.clone(), names.map(|name| read(item, name))))
-        .collect()
 }
 
 /// Makes the checks that hold for all of the business.

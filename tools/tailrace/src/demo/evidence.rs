@@ -25,10 +25,9 @@ pub(crate) struct Evidence<'a> {
     pub(crate) delivered: u64,
 }
 
-/// An event, and where it lies first.
+/// An event of a topic.
 #[derive(Debug, Clone)]
 pub(crate) struct Found<E> {
-    pub(crate) kept: Kept,
     pub(crate) event_id: Option<EventId>,
     pub(crate) timestamp: event_schema::Timestamp,
     pub(crate) event: E,
@@ -77,7 +76,6 @@ fn found<E: Event>(kept: &Kept) -> Option<Found<E>> {
     };
     Some(Found {
         timestamp: envelope.timestamp.unwrap_or(kept.timestamp),
-        kept: kept.clone(),
         event_id: envelope.event_id,
         event: envelope.payload,
     })

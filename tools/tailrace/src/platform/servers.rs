@@ -1,4 +1,4 @@
-//! Kafka, `DynamoDB` and SQS: each embedded, or a real one that is there already.
+//! Kafka, `DynamoDB`, SQS and S3: each embedded, or a real one that is there already.
 //!
 //! It makes no tables, queues or topics, except that the embedded Kafka starts with the catalogue's topics:
 //! it has no other way to get them.
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use event_schema::catalogue::EVENTS;
 use local_platform::dynamodb::Storage;
 use local_platform::{
-    DynamoDbError, KafkaError, LocalDynamoDb, LocalKafka, LocalSqs, SqsError, Topic,
+    DynamoDbError, KafkaError, LocalDynamoDb, LocalKafka, LocalS3, LocalSqs, S3Error, SqsError,
+    Topic,
 };
 
 use super::Settings;
@@ -38,6 +39,8 @@ pub(crate) struct Endpoints {
     pub(crate) dynamodb: String,
     /// The URL of SQS.
     pub(crate) sqs: String,
+    /// The URL of S3.
+    pub(crate) s3: String,
 }
 
 /// Why a server did not start.
@@ -49,6 +52,8 @@ pub(crate) enum ServersError {
     DynamoDb(#[source] DynamoDbError),
     #[error("SQS did not start; --sqs-port chooses another port, 0 a free one")]
     Sqs(#[source] SqsError),
+    #[error("S3 did not start")]
+    S3(#[source] S3Error),
     #[error("the folder {} cannot be made", folder.display())]
     DataFolder { folder: PathBuf, source: io::Error },
 }
@@ -60,6 +65,7 @@ pub(crate) struct Servers {
     kafka: Option<LocalKafka>,
     dynamodb: Option<LocalDynamoDb>,
     sqs: Option<LocalSqs>,
+    s3: Option<LocalS3>,
 }
 
 impl Servers {
@@ -68,16 +74,19 @@ impl Servers {
         let (kafka, kafka_at) = kafka(&settings.kafka)?;
         let (dynamodb, dynamodb_at) = dynamodb(&settings.dynamodb).await?;
         let (sqs, sqs_at) = sqs(&settings.sqs).await?;
+        let (s3, s3_at) = s3(&settings.s3).await?;
         let endpoints = Endpoints {
             kafka: kafka_at,
             dynamodb: dynamodb_at,
             sqs: sqs_at,
+            s3: s3_at,
         };
         Ok(Self {
             endpoints,
             kafka,
             dynamodb,
             sqs,
+            s3,
         })
     }
 
@@ -87,6 +96,9 @@ impl Servers {
 
     /// Stops what is embedded.
     pub(crate) async fn shutdown(self) {
+        if let Some(s3) = self.s3 {
+            s3.shutdown().await;
+        }
         if let Some(sqs) = self.sqs {
             sqs.shutdown().await;
         }
@@ -147,6 +159,17 @@ async fn sqs(server: &Server<u16>) -> Result<(Option<LocalSqs>, String), Servers
             let sqs = LocalSqs::start(*port).await.map_err(ServersError::Sqs)?;
             let at = sqs.endpoint();
             Ok((Some(sqs), at))
+        }
+    }
+}
+
+async fn s3(server: &Server<()>) -> Result<(Option<LocalS3>, String), ServersError> {
+    match server {
+        Server::Existing(at) => Ok((None, at.clone())),
+        Server::Embedded(()) => {
+            let s3 = LocalS3::start(0, &[]).await.map_err(ServersError::S3)?;
+            let at = s3.endpoint();
+            Ok((Some(s3), at))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A message that was received is hidden for a while, which is how the end of the queue is found.
 
-use aws_adapters::{DeadLetterDocument, DocumentError};
+use aws_adapters::{DeadLetterDocument, DocumentError, S3Payloads};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
@@ -33,6 +33,7 @@ pub(crate) enum LettersError {
 pub(super) async fn read(
     sqs: &Client,
     queue_url: &str,
+    payloads: &S3Payloads,
 ) -> Result<(Vec<Letter>, usize), LettersError> {
     let (mut letters, mut others) = (Vec::new(), 0);
     for _ in 0..RECEIVES_MAX {
@@ -50,7 +51,8 @@ pub(super) async fn read(
             return Ok((letters, others));
         }
         for message in messages {
-            match DeadLetterDocument::read(message.body.as_deref().unwrap_or_default()) {
+            let body = message.body.as_deref().unwrap_or_default();
+            match DeadLetterDocument::fetch(body, payloads).await {
                 Ok(document) => letters.push(letter(document)),
                 Err(DocumentError::NotADeadLetter | DocumentError::Malformed(_)) => others += 1,
                 Err(error) => return Err(LettersError::Letter(error)),

@@ -35,7 +35,7 @@ fn read(record: &PlannedRecord) -> Result<Envelope<OrderCreated>, ReadError> {
     let value = record.value.as_deref().unwrap().as_bytes();
     match Envelope::read(value, hints(record))? {
         Read::Event(envelope) => Ok(envelope),
-        Read::OtherType(other) => panic!("{other}"),
+        other => panic!("{other:?}"),
     }
 }
 
