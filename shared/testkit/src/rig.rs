@@ -43,12 +43,7 @@ impl<H: Decide> Rig<H> {
         Self::of(handler, other.store.clone(), other.letters.clone(), timer)
     }
 
-    fn of(
-        handler: H,
-        store: MemoryStore,
-        letters: MemoryDeadLetters,
-        timer: VirtualTimer,
-    ) -> Self {
+    fn of(handler: H, store: MemoryStore, letters: MemoryDeadLetters, timer: VirtualTimer) -> Self {
         let settings = EngineSettings {
             partial_batch_response: true,
             ..EngineSettings::default()
