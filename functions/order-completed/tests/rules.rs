@@ -1,5 +1,9 @@
 //! What a completed order adds to the sales of its hour, its products and its user.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use order_completed::{OrderCompletedHandler, Sales};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use event_schema::events::{
 use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
 use tables::{EarlyPayment, PaidFor, PaymentOutcome};
 
-use crate::order;
+use crate::{order, reservation};
 
 /// Handles `payment.completed`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +29,8 @@ impl Decide for PaymentCompletedHandler {
         let event = &record.event;
         match PaidFor::of(event.order_id.as_ref(), event.reservation_id.as_ref()) {
             Some(PaidFor::Order(order_id)) => order::pay(order_id, record, work),
-            _ => Err(Rejection::permanent(
+            Some(PaidFor::Reservation(id)) => reservation::confirm(id, record, work),
+            None => Err(Rejection::permanent(
                 "nothing_paid_for",
                 "the payment is for neither order nor reservation",
             )),
@@ -66,6 +67,11 @@ pub(crate) fn not_payable() -> Rejection {
         "not_payable",
         "what was paid for is called off, refused, or released since its payment failed",
     )
+}
+
+/// Refuses a payment of another amount than is due: the money has to go back.
+pub(crate) fn amount_mismatch() -> Rejection {
+    Rejection::permanent("amount_mismatch", "the amount is not what it costs")
 }
 
 /// Refuses a payment for what another one paid: the money has to go back.

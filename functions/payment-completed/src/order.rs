@@ -7,7 +7,7 @@ use event_schema::events::{OrderStatus, PaymentCompleted};
 use processing::{Record, Rejection, Work};
 use tables::{Order, OrderPayment, PaidFor};
 
-use crate::handler::{already_paid, keep, not_payable, notify};
+use crate::handler::{already_paid, amount_mismatch, keep, not_payable, notify};
 
 /// Has the payment pay the order, or keeps it until the order is there.
 pub(crate) fn pay(
@@ -31,10 +31,7 @@ pub(crate) fn pay(
         _ => return Err(not_payable()),
     }
     if !order.is_paid_with(event.amount) {
-        return Err(Rejection::permanent(
-            "amount_mismatch",
-            "the amount is not what the order costs",
-        ));
+        return Err(amount_mismatch());
     }
     order.payment = Some(OrderPayment {
         payment_id: event.payment_id.clone(),

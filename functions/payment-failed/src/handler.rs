@@ -9,7 +9,7 @@ use event_schema::events::{
 use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
 use tables::{EarlyPayment, PaidFor, PaymentOutcome};
 
-use crate::order;
+use crate::{order, reservation};
 
 /// Handles `payment.failed`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +25,8 @@ impl Decide for PaymentFailedHandler {
         let event = &record.event;
         match PaidFor::of(event.order_id.as_ref(), event.reservation_id.as_ref()) {
             Some(PaidFor::Order(order_id)) => order::release(order_id, record, work),
-            _ => Err(Rejection::permanent(
+            Some(PaidFor::Reservation(id)) => reservation::release(id, record, work),
+            None => Err(Rejection::permanent(
                 "nothing_paid_for",
                 "the payment was for neither order nor reservation",
             )),

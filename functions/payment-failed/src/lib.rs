@@ -2,5 +2,6 @@
 
 mod handler;
 mod order;
+mod reservation;
 
 pub use handler::PaymentFailedHandler;

@@ -23,6 +23,13 @@ fn failure(id: &str, order_id: &str) -> Value {
 #[tokio::test]
 async fn payment_failed_conforms() {
     let product = |id: &str| json!({ "product_id": id, "available": 10, "reserved": 6 });
+    let reservation = json!({ "reservation_id": "r-1", "user_id": "u-of-r-1", "concert_id": "c-1",
+        "seat": "A-1", "amount": "90", "state": "pending",
+        "booked_at": "2026-11-21T10:15:30.123Z", "updated_at": "2026-11-21T10:15:30.123Z" });
+    let seat = json!({ "concert_id": "c-1", "seat": "A-1", "state": "held", "reservation_id": "r-1",
+        "user_id": "u-of-r-1", "held_until": "2026-11-21T10:30:30.123Z" });
+    let concert = json!({ "concert_id": "c-1", "available": 3 });
+    let reserved = |id: &str| json!({ "event_type": "payment.failed", "payment_id": id, "reservation_id": id });
     let paid = json!({ "payment_id": "pay-5", "amount": "300" });
     Suite::new(|| PaymentFailedHandler)
         .seed(
@@ -41,6 +48,12 @@ async fn payment_failed_conforms() {
         // A product for each order: which of two changed it first would be told by what they publish.
         .seed(item_key("products", "p-of-o-1", "-"), &product("p-of-o-1"))
         .seed(item_key("products", "p-of-o-2", "-"), &product("p-of-o-2"))
+        .seed(item_key("concerts", "c-1", "-"), &concert)
+        .seed(item_key("reservations", "r-1", "-"), &reservation)
+        .seed(item_key("seats", "c-1", "A-1"), &seat)
+        .event(reserved("r-1"), "r-1")
+        .event(reserved("r-1"), "r-1")
+        .event(reserved("r-3"), "r-3")
         .event(failure("pay-1", "o-1"), "o-1")
         .event(failure("pay-1b", "o-1"), "o-1")
         .event(

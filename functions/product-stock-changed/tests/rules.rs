@@ -1,5 +1,9 @@
 //! What a restock or a correction does to stock.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use event_schema::events::StockUpdated;
 use product_stock_changed::ProductStockChangedHandler;

@@ -26,17 +26,14 @@ impl Decide for StockUpdatedHandler {
     fn decide(&self, record: &Record<StockUpdated>, work: &mut Work<'_>) -> Result<(), Rejection> {
         let event = &record.event;
         let known = work.get::<StockLevel>(event.product_id.as_str())?;
-        let (level, before) = match known {
-            Some(mut level) => {
-                let before = level.available;
-                level.take_in(event, record.timestamp);
-                (level, Some(before))
-            }
-            None => {
-                let level = StockLevel::opened_by(event, record.timestamp);
-                let before = event.delta.map(|_| level.opening);
-                (level, before)
-            }
+        let (level, before) = if let Some(mut level) = known {
+            let before = level.available;
+            level.take_in(event, record.timestamp);
+            (level, Some(before))
+        } else {
+            let level = StockLevel::opened_by(event, record.timestamp);
+            let before = event.delta.map(|_| level.opening);
+            (level, before)
         };
         work.put(&level);
         // A product that is first met by an event that tells only the whole may be low already.

@@ -54,6 +54,17 @@ fn completed_samples() -> Vec<Sample> {
             ),
             &[(31, "pending")],
         ),
+        // Reservation 51 is paid in time, 52 after its hold, 53 is not there.
+        with_seats(
+            sample(
+                "reservation",
+                [51, 52, 53].map(|n| reserved(COMPLETED, 5, n)).to_vec(),
+            ),
+            &[
+                (51, "2026-09-21T14:28:00.000Z"),
+                (52, "2026-09-21T14:13:30.000Z"),
+            ],
+        ),
         // Another amount; an order that another payment paid; one that was cancelled.
         all(
             sample(
@@ -92,6 +103,14 @@ fn failed_samples() -> Vec<Sample> {
             sample("early", vec![failed(3, 31), failed(3, 32)]),
             &[(31, "pending")],
         ),
+        // Reservation 51 holds its seat, reservation 53 is not there.
+        with_seats(
+            sample(
+                "reservation",
+                [51, 53].map(|n| reserved(FAILED, 5, n)).to_vec(),
+            ),
+            &[(51, "2026-09-21T14:28:00.000Z")],
+        ),
         // Order 41 was paid with this very payment, order 42 holds nothing any more.
         with_orders(
             sample("late", vec![failed(4, 41), failed(4, 42)]),
@@ -110,6 +129,34 @@ fn with_orders(sample: Sample, orders: &[(i64, &str)]) -> Sample {
     orders.iter().fold(sample, |sample, (n, status)| {
         sample.seed("orders", &format!("o-{n}"), "-", super::order(*n, status))
     })
+}
+
+/// Has a concert there, and reservations of a seat each, held until then.
+fn with_seats(sample: Sample, reservations: &[(i64, &str)]) -> Sample {
+    let concert = json!({ "concert_id": "c-1", "available": 7, "total_seats": 10 });
+    let sample = sample.seed("concerts", "c-1", "-", concert);
+    reservations.iter().fold(sample, |sample, (n, until)| {
+        let (id, user, seat) = (format!("r-{n}"), format!("u-{n}"), format!("A-{n}"));
+        let reservation = json!({ "reservation_id": id, "user_id": user, "concert_id": "c-1",
+            "seat": seat, "amount": "30000", "state": "pending",
+            "booked_at": super::ORDERED_AT, "updated_at": super::ORDERED_AT });
+        let held = json!({ "concert_id": "c-1", "seat": seat, "state": "held",
+            "reservation_id": id, "user_id": user, "held_until": until });
+        let sample = sample.seed("reservations", &id, "-", reservation);
+        sample.seed("seats", "c-1", &seat, held)
+    })
+}
+
+/// Record `n`: payment `n` of reservation `n` ended as this function reads of it.
+fn reserved(function: &str, partition: i32, n: i64) -> KafkaRecord {
+    let reservation = format!("r-{n}");
+    let fields = json!({ "payment_id": format!("pay-{n}"), "reservation_id": reservation, "amount": 30_000 });
+    let spec = if function == COMPLETED {
+        PaymentCompleted::SPEC
+    } else {
+        PaymentFailed::SPEC
+    };
+    current(spec, partition, n, Some(&reservation), &fields)
 }
 
 /// Record `n`: payment `n` paid order `n` with so much.

@@ -10,10 +10,13 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
         events::StockUpdated::SPEC,
     ],
     tables: &[
+        TableUse::read_write("concerts"),
         TableUse::read_write("orders"),
         TableUse::write("outbox"),
         TableUse::read_write("payments"),
         TableUse::read_write("products"),
+        TableUse::read_write("reservations"),
+        TableUse::read_write("seats"),
         TableUse::read_write("state"),
     ],
     ..FunctionSpec::reading(
