@@ -4,6 +4,12 @@
 //! the functions. Partitions and topics have no common order, so where the outcome depends on one (who gets the last
 //! piece), the replay takes what was found there and checks that it fits the rest.
 
+mod activity;
+mod balances;
+mod books;
+mod concerts;
+mod coupons;
+mod notifications;
 mod orders;
 mod telemetry;
 
@@ -35,6 +41,10 @@ impl Business {
 /// Plans all areas but the orders.
 pub(super) fn plan(recipe: &Recipe, random: &mut Random) -> Result<Business, PlanError> {
     let mut business = Business::default();
+    coupons::plan(recipe, random, &mut business)?;
+    balances::plan(recipe, random, &mut business)?;
+    concerts::plan(recipe, random, &mut business)?;
+    activity::plan(recipe, random, &mut business)?;
     telemetry::plan(recipe, random, &mut business)?;
     Ok(business)
 }
@@ -42,7 +52,13 @@ pub(super) fn plan(recipe: &Recipe, random: &mut Random) -> Result<Business, Pla
 /// Makes every check.
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let mut all = orders::checks(evidence);
+    all.extend(books::checks(evidence));
+    all.extend(coupons::checks(evidence));
+    all.extend(concerts::checks(evidence));
+    all.extend(balances::checks(evidence));
+    all.extend(activity::checks(evidence));
     all.extend(telemetry::checks(evidence));
+    all.extend(notifications::checks(evidence));
     all.extend(checks::of_all(evidence));
     all
 }
@@ -50,5 +66,11 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
 /// Shows a picture of each area.
 pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> std::io::Result<()> {
     orders::show(evidence, screen)?;
+    books::show(evidence, screen)?;
+    coupons::show(evidence, screen)?;
+    concerts::show(evidence, screen)?;
+    balances::show(evidence, screen)?;
+    activity::show(evidence, screen)?;
+    notifications::show(evidence, screen)?;
     telemetry::show(evidence, screen)
 }

@@ -16,7 +16,7 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 /// The longest wait for one answer of the cluster.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// The longest that reading all topics may take.
-const READ_LIMIT: Duration = Duration::from_secs(120);
+const READ_LIMIT: Duration = Duration::from_mins(2);
 
 /// A record as it lies in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
