@@ -6,6 +6,7 @@
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
+mod notification;
 pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Sample> {
     let mut all = data_platform::samples();
     all.extend(error_logged::samples());
     all.extend(metric_recorded::samples());
+    all.extend(notification::samples());
     all.extend(order_created::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());

@@ -12,6 +12,7 @@ mod dead_letters;
 mod http;
 mod relay;
 mod run;
+mod ses;
 mod settings;
 mod store;
 pub mod tables;
@@ -25,7 +26,8 @@ pub use dead_letters::{
 };
 pub use http::{HttpAnswer, HttpPorts, run_http};
 pub use relay::{NoPublisher, run_relay};
-pub use run::{RunError, run_decide, run_deliver};
+pub use run::{MailPorts, RunError, run_decide, run_deliver, run_mail};
+pub use ses::{Ses, SesAnswer, SesFailure, SesMailer};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
 pub use store::{DynamoStore, INDEX_PAGE_ITEMS_MAX, IndexQuery, LOAD_ROUNDS_MAX};
 pub use telemetry::{HTTP_METRICS, METRICS, RELAY_METRICS};

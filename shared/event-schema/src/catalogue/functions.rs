@@ -90,6 +90,7 @@ pub struct Subscription {
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
+mod notification;
 mod order_created;
 mod orders_api;
 mod outbox_relay;
@@ -100,6 +101,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
     data_platform::SPEC,
     error_logged::SPEC,
     metric_recorded::SPEC,
+    notification::SPEC,
     order_created::SPEC,
     orders_api::SPEC,
     outbox_relay::SPEC,

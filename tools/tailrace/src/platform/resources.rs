@@ -90,6 +90,8 @@ impl Resources {
             ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
             ("AWS_ENDPOINT_URL_SQS", &endpoints.sqs),
             ("AWS_LAMBDA_LOG_FORMAT", log_format),
+            // Mail stays here.
+            ("MAIL_TRANSPORT", "mailbox"),
             // Those that publish need it; the others do not look.
             ("KAFKA_BOOTSTRAP_SERVERS", &endpoints.kafka),
         ];
