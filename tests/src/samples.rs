@@ -6,6 +6,7 @@
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
+mod notification;
 mod order_completed;
 pub mod order_created;
 mod order_status_changed;
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Sample> {
     let mut all = data_platform::samples();
     all.extend(error_logged::samples());
     all.extend(metric_recorded::samples());
+    all.extend(notification::samples());
     all.extend(order_completed::samples());
     all.extend(order_created::samples());
     all.extend(order_status_changed::samples());

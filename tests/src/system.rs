@@ -152,6 +152,7 @@ impl System {
             ("OVERFLOW_BUCKET", BUCKET.to_owned()),
             ("DEAD_LETTER_QUEUE_URL", self.queue_url()),
             ("TABLE_PREFIX", TABLE_PREFIX.to_owned()),
+            ("MAIL_TRANSPORT", "mailbox".to_owned()),
             ("AWS_LAMBDA_LOG_LEVEL", "WARN".to_owned()),
         ];
         if partial {

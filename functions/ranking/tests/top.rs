@@ -34,6 +34,24 @@ impl Board for Shuffled {
     }
 }
 
+/// Places that are found by their numbers, for many.
+struct Numbered<'a>(&'a [(&'a str, i64)]);
+
+impl Board for Numbered<'_> {
+    type Error = Infallible;
+
+    async fn page(
+        &self,
+        _: Order,
+        after: Option<&Place>,
+        limit: u32,
+    ) -> Result<Vec<Place>, Infallible> {
+        let behind = after.map_or(0, |after| after.concert_id.parse::<usize>().unwrap() + 1);
+        let end = self.0.len().min(behind + usize::try_from(limit).unwrap());
+        Ok(board(&self.0[behind..end]).0)
+    }
+}
+
 fn board(scores: &[(&str, i64)]) -> Shuffled {
     let place = |(concert, score): &(&str, i64)| Place {
         concert_id: (*concert).to_owned(),
@@ -72,22 +90,6 @@ async fn a_tie_that_goes_over_pages_is_read_whole() {
 async fn too_many_ties_and_too_many_places_are_refused() {
     let names: Vec<_> = (0..=READ_ITEMS_MAX + 200).map(|n| n.to_string()).collect();
     let scores: Vec<_> = names.iter().map(|name| (name.as_str(), 7)).collect();
-    // Only its last page tells that there is no end, so the pages are looked up by place.
-    struct Numbered<'a>(&'a [(&'a str, i64)]);
-    impl Board for Numbered<'_> {
-        type Error = Infallible;
-
-        async fn page(
-            &self,
-            _: Order,
-            after: Option<&Place>,
-            limit: u32,
-        ) -> Result<Vec<Place>, Infallible> {
-            let behind = after.map_or(0, |after| after.concert_id.parse::<usize>().unwrap() + 1);
-            let end = self.0.len().min(behind + usize::try_from(limit).unwrap());
-            Ok(board(&self.0[behind..end]).0)
-        }
-    }
     let refused = top(&Numbered(&scores), Order::HighestFirst, 1).await;
     assert!(matches!(refused, Err(TopError::TooManyTies)));
     for places in [0, 101] {

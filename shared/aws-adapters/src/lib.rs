@@ -13,6 +13,7 @@ mod http;
 mod payloads;
 mod relay;
 mod run;
+mod ses;
 mod settings;
 mod store;
 pub mod tables;
@@ -27,7 +28,8 @@ pub use dead_letters::{
 pub use http::{HttpAnswer, HttpPorts, run_http};
 pub use payloads::S3Payloads;
 pub use relay::{NoPublisher, run_relay};
-pub use run::{RunError, run_decide, run_deliver};
+pub use run::{MailPorts, RunError, run_decide, run_deliver, run_mail};
+pub use ses::{Ses, SesAnswer, SesFailure, SesMailer};
 pub use settings::{LogFormat, Settings, SettingsError, SettingsProblem};
 pub use store::{DynamoStore, INDEX_PAGE_ITEMS_MAX, IndexQuery, LOAD_ROUNDS_MAX};
 pub use telemetry::{HTTP_METRICS, METRICS, RELAY_METRICS};

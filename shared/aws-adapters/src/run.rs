@@ -19,9 +19,10 @@ use processing::{
 };
 use serde_json::value::RawValue;
 
-use crate::settings::{Settings, SettingsError, Trigger, runtime_problems};
+use crate::settings::{Settings, SettingsError, SettingsProblem, Trigger, runtime_problems};
 use crate::telemetry::{self, BatchReport};
 use crate::{DynamoStore, S3Payloads, SqsDeadLetters, SystemTimer};
+use crate::{DynamoStore, Ses, SqsDeadLetters, SystemTimer};
 
 /// The longest time that Lambda gives an invocation, in milliseconds (5,400 s, esm-spec §2.1).
 const INVOCATION_MS_MAX: u64 = 5_400_000;
@@ -99,6 +100,59 @@ pub async fn run_deliver<H: Deliver>(handler: H) -> Result<(), RunError> {
     let engine = DeliverEngine::new(handler, store, dead_letters, SystemTimer, settings.engine())
         .with_payloads(payloads);
     serve(&engine, &settings.metrics_namespace).await
+}
+
+/// What a handler that sends mail is made of.
+#[derive(Clone, Debug)]
+pub struct MailPorts {
+    /// The tables.
+    pub store: DynamoStore,
+    /// Amazon SES; it is not called before a mail is sent.
+    pub ses: Ses,
+}
+
+/// Runs a [`Deliver`] handler that sends mail as a Lambda function, until Lambda ends the process.
+///
+/// `read` reads the handler's own settings through the environment; `make` puts the handler together.
+///
+/// # Errors
+/// As [`run_decide`]; the problems of the handler's own settings are told together with the others.
+pub async fn run_mail<H: Deliver, O>(
+    read: impl FnOnce(fn(&str) -> Option<String>) -> Result<O, Vec<SettingsProblem>>,
+    make: impl FnOnce(O, MailPorts) -> H,
+) -> Result<(), RunError> {
+    let (settings, own) = both(read_settings(Trigger::Records, variable), read(variable))?;
+    telemetry::init(&settings)?;
+    let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let store = DynamoStore::new(
+        &aws_sdk_dynamodb::Client::new(&config),
+        &settings.table_prefix,
+    );
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let dead_letters = SqsDeadLetters::new(&sqs, &settings.dead_letter_queue_url);
+    let ses = Ses::new(&aws_sdk_sesv2::Client::new(&config));
+    let ports = MailPorts {
+        store: store.clone(),
+        ses,
+    };
+    let handler = make(own, ports);
+    let engine = DeliverEngine::new(handler, store, dead_letters, SystemTimer, settings.engine());
+    serve(&engine, &settings.metrics_namespace).await
+}
+
+/// Both settings, or every problem of either.
+fn both<O>(
+    settings: Result<Settings, SettingsError>,
+    own: Result<O, Vec<SettingsProblem>>,
+) -> Result<(Settings, O), SettingsError> {
+    match (settings, own) {
+        (Ok(settings), Ok(own)) => Ok((settings, own)),
+        (settings, own) => {
+            let mut problems = settings.err().map_or_else(Vec::new, |error| error.problems);
+            problems.extend(own.err().into_iter().flatten());
+            Err(SettingsError { problems })
+        }
+    }
 }
 
 /// What every function is made of.

@@ -5,6 +5,7 @@
 //! handler decides is not judged here: that is tested beside the handler.
 
 mod command;
+mod deliver;
 mod delivery;
 mod disturbance;
 mod picture;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use command::CommandSuite;
+pub use deliver::{DeliverSuite, SuiteStore};
 
 use crate::KafkaRecord;
 use crate::report::CheckReport;

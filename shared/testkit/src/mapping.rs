@@ -64,6 +64,7 @@ pub struct MappingModel {
     name: String,
     batch_records_max: usize,
     deliveries_max: usize,
+    pause: Duration,
     copies: usize,
     partitions: BTreeMap<(String, i32), Vec<KafkaRecord>>,
 }
@@ -78,6 +79,7 @@ impl MappingModel {
             name: String::from("mapping"),
             batch_records_max: BATCH_RECORDS_MAX,
             deliveries_max: DELIVERIES_MAX,
+            pause: INVOCATION_PAUSE,
             copies: 0,
             partitions: BTreeMap::new(),
         }
@@ -120,6 +122,13 @@ impl MappingModel {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Sets the pause before each invocation, where it is not [`INVOCATION_PAUSE`].
+    #[must_use]
+    pub fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -184,7 +193,7 @@ impl MappingModel {
         batch: &[KafkaRecord],
         number: usize,
     ) -> InvokedEnd {
-        self.timer.advance(INVOCATION_PAUSE);
+        self.timer.advance(self.pause);
         let payload = EventBuilder::new().records(batch).build();
         let invocation = invocation(format!("{}-{number}", self.name), &self.timer);
         let process = pin!(processor.process(&payload, &invocation));

@@ -17,6 +17,7 @@ mod tidy;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use event_schema::Deduplication;
 use event_schema::catalogue::{FUNCTIONS, FunctionSpec};
 use system_tests::{repository, samples};
 
@@ -187,6 +188,27 @@ fn a_readme_lists_the_codes_of_its_function_and_no_others() {
         assert_eq!(
             listed, used,
             "codes in the README and in the sources of {}",
+            function.name
+        );
+    }
+}
+
+#[test]
+fn every_function_is_held_to_the_checks_of_its_kind() {
+    for function in FUNCTIONS
+        .iter()
+        .filter(|function| function.streams.is_empty())
+    {
+        let suite = match (function.http.is_empty(), function.dedup) {
+            (false, _) => "conformance::CommandSuite",
+            (true, Deduplication::EventIdLeased) => "conformance::{DeliverSuite, SuiteStore}",
+            (true, _) => "conformance::Suite",
+        };
+        let text = repository::read(&in_function(function, "tests/conformance.rs"));
+        let is_held = text.contains(&format!("use testkit::{suite};"));
+        assert!(
+            is_held,
+            "{} is not held to `testkit::{suite}`",
             function.name
         );
     }

@@ -90,6 +90,7 @@ pub struct Subscription {
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
+mod notification;
 mod order_completed;
 mod order_created;
 mod order_status_changed;
@@ -106,6 +107,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
     data_platform::SPEC,
     error_logged::SPEC,
     metric_recorded::SPEC,
+    notification::SPEC,
     order_completed::SPEC,
     order_created::SPEC,
     order_status_changed::SPEC,

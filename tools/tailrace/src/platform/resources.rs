@@ -104,6 +104,8 @@ impl Resources {
             ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
             ("OVERFLOW_BUCKET", BUCKET),
             ("AWS_LAMBDA_LOG_FORMAT", log_format),
+            // Mail stays here.
+            ("MAIL_TRANSPORT", "mailbox"),
             // Those that publish need it; the others do not look.
             ("KAFKA_BOOTSTRAP_SERVERS", &endpoints.kafka),
         ];
