@@ -183,12 +183,7 @@ async fn every_sample_has_its_effect_once_however_often_it_is_sent() {
             panic!("nothing is known of what {:?} must come to", sample.case);
         };
         let system = System::start().await;
-        let products: Vec<String> = (1..=10).map(|n| format!("p-{n}")).collect();
-        let stock: Vec<_> = products
-            .iter()
-            .map(|product| (product.as_str(), PIECES))
-            .collect();
-        system.seed_products(&stock).await;
+        system.seed(&sample.seeds).await;
         let function = system.function(FUNCTION, true);
         let lambda = LocalLambda::start(0, vec![function]).await.unwrap();
 

@@ -91,8 +91,8 @@ async fn events_at_the_same_moment_come_to_rest_with_every_piece_in_its_place() 
     for seed in seeds() {
         let mut random = Random::new(seed);
         let plan = Plan::new(&mut random);
-        let faulty = FaultPlan::random(seed, FAULTS_PER_MILLE, FAULTY_CALLS);
-        let shop = Shop::new(faulty.clone());
+        let disturbed = FaultPlan::random(seed, FAULTS_PER_MILLE, FAULTY_CALLS);
+        let shop = Shop::new(disturbed.clone());
         // Stored over HTTP before anything else happens, where it is at all: events are what races here.
         for happening in &plan.arrivals {
             store_pending(&shop, &plan, happening);
@@ -102,7 +102,7 @@ async fn events_at_the_same_moment_come_to_rest_with_every_piece_in_its_place() 
         shop.relay_all(&mut BTreeSet::new()).await;
         at_rest(seed, &shop);
         readers_agree(seed, &shop);
-        faults += faulty.faults();
+        faults += disturbed.faults();
     }
     assert!(faults > 0, "nothing went wrong");
 }
