@@ -21,8 +21,7 @@ use serde_json::value::RawValue;
 
 use crate::settings::{Settings, SettingsError, SettingsProblem, Trigger, runtime_problems};
 use crate::telemetry::{self, BatchReport};
-use crate::{DynamoStore, S3Payloads, SqsDeadLetters, SystemTimer};
-use crate::{DynamoStore, Ses, SqsDeadLetters, SystemTimer};
+use crate::{DynamoStore, S3Payloads, Ses, SqsDeadLetters, SystemTimer};
 
 /// The longest time that Lambda gives an invocation, in milliseconds (5,400 s, esm-spec §2.1).
 const INVOCATION_MS_MAX: u64 = 5_400_000;

@@ -37,6 +37,17 @@ pub(super) fn english(kind: &Kind) -> Option<Template> {
                 "Amount: {amount}",
             ],
         ),
+        Kind::RefundDue => (
+            "A refund is due",
+            &[
+                "A payment paid for nothing, and the money has to go back.",
+                "Order: {order_id}",
+                "Reservation: {reservation_id}",
+                "Payment: {payment_id}",
+                "Amount: {amount}",
+                "Reason: {reason}",
+            ],
+        ),
         Kind::LowStock => (
             "A product is running out",
             &[
@@ -137,6 +148,17 @@ pub(super) fn korean(kind: &Kind) -> Option<Template> {
                 "주문 번호: {order_id}",
                 "예약 번호: {reservation_id}",
                 "금액: {amount}",
+            ],
+        ),
+        Kind::RefundDue => (
+            "환불이 필요합니다",
+            &[
+                "결제된 금액을 돌려드려야 합니다.",
+                "주문 번호: {order_id}",
+                "예약 번호: {reservation_id}",
+                "결제 번호: {payment_id}",
+                "금액: {amount}",
+                "사유: {reason}",
             ],
         ),
         Kind::LowStock => (

@@ -62,7 +62,9 @@ fn replay(evidence: &Evidence<'_>) -> Days {
     let mut days = Days::new();
     for found in evidence.all::<UserActivityRecorded>() {
         let day: String = found.timestamp.to_string().chars().take(10).collect();
-        let actions = days.entry((found.event.user_id.to_string(), day)).or_default();
+        let actions = days
+            .entry((found.event.user_id.to_string(), day))
+            .or_default();
         *actions.entry(found.event.action).or_default() += 1;
     }
     days

@@ -60,9 +60,8 @@ fn replay(evidence: &Evidence<'_>) -> (BTreeMap<String, Decimal>, BTreeSet<Strin
 
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
     let (expected, refused) = replay(evidence);
-    let amount = |item: &Body, field: &str| -> Decimal {
-        text(item, field).parse().unwrap_or(Decimal::MIN)
-    };
+    let amount =
+        |item: &Body, field: &str| -> Decimal { text(item, field).parse().unwrap_or(Decimal::MIN) };
     let mut found: BTreeMap<String, Decimal> = BTreeMap::new();
     for ((user, _), item) in evidence.items("balances") {
         found.insert(user.clone(), amount(item, "balance"));

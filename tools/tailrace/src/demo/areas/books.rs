@@ -54,16 +54,27 @@ fn replayed_totals(evidence: &Evidence<'_>) -> BTreeMap<String, Sum> {
     };
     for found in evidence.distinct::<OrderCompleted>() {
         let (event, amount) = (&found.event, found.event.total_amount);
-        add(&mut sums, hour(event.completed_at.unwrap_or(found.timestamp)), amount);
+        add(
+            &mut sums,
+            hour(event.completed_at.unwrap_or(found.timestamp)),
+            amount,
+        );
         add(&mut sums, format!("user#{}", event.user_id), amount);
     }
     for found in evidence.distinct::<PaymentCompleted>() {
         let (event, amount) = (&found.event, Some(found.event.amount));
-        add(&mut sums, hour(event.paid_at.unwrap_or(found.timestamp)), amount);
+        add(
+            &mut sums,
+            hour(event.paid_at.unwrap_or(found.timestamp)),
+            amount,
+        );
         if let Some(user) = &event.user_id {
             add(&mut sums, format!("user#{user}"), amount);
         }
-        let method = event.method.as_ref().map_or("unknown", |method| method.as_str());
+        let method = event
+            .method
+            .as_ref()
+            .map_or("unknown", |method| method.as_str());
         add(&mut sums, format!("method#{method}"), amount);
     }
     for found in evidence.distinct::<ReservationCreated>() {
@@ -76,7 +87,11 @@ fn replayed_totals(evidence: &Evidence<'_>) -> BTreeMap<String, Sum> {
         if found.event.cursor.is_none() {
             let at = found.event.sold_out_at.unwrap_or(found.timestamp);
             add(&mut sums, hour(at), None);
-            add(&mut sums, format!("concert#{}", found.event.concert_id), None);
+            add(
+                &mut sums,
+                format!("concert#{}", found.event.concert_id),
+                None,
+            );
         }
     }
     sums
@@ -100,7 +115,11 @@ fn replayed_sales(evidence: &Evidence<'_>) -> BTreeMap<String, (i64, Decimal)> {
                 )
             }))
         {
-            let all: i64 = order.items.iter().map(|line| i64::from(line.quantity)).sum();
+            let all: i64 = order
+                .items
+                .iter()
+                .map(|line| i64::from(line.quantity))
+                .sum();
             let (pieces, amount) = pieces.unwrap_or((all, amount));
             let sum = sales.entry(what).or_default();
             sum.0 += pieces;

@@ -55,10 +55,7 @@ pub(super) fn plan(
                 reservation_id: ReservationId::new(format!("r-{concert}-{number:03}"))?,
                 user_id: UserId::new(format!("u-{:03}", random.between(0, USERS)))?,
                 concert_id: ConcertId::new(concert)?,
-                seat: Some(SeatId::new(format!(
-                    "seat-{:03}",
-                    random.between(1, seats)
-                ))?),
+                seat: Some(SeatId::new(format!("seat-{seat:03}"))?),
                 amount: Some(Decimal::from(random.between(5, 20) * 10_000)),
                 status: None,
                 booking_started_at: Some(began),
@@ -170,7 +167,11 @@ fn counters_follow(evidence: &Evidence<'_>, booked: &BTreeMap<&str, Booked<'_>>)
     let found = found
         .map(|((concert, _), item)| (concert.clone(), whole(item, "available")))
         .collect();
-    Check::same("what is left of a concert is what nobody has", &expected, &found)
+    Check::same(
+        "what is left of a concert is what nobody has",
+        &expected,
+        &found,
+    )
 }
 
 /// A concert without a free seat is told of once, and closed; others are not.
@@ -192,7 +193,10 @@ fn sell_outs_are_told_once(evidence: &Evidence<'_>) -> Check {
             problem = Some(format!("{concert} is closed or open without reason"));
         }
     }
-    let claim = format!("{} concerts sold out, told once each, and are closed", counted(told.len()));
+    let claim = format!(
+        "{} concerts sold out, told once each, and are closed",
+        counted(told.len())
+    );
     let mut check = Check::same(claim, &expected, &told);
     check.problem = check.problem.or(problem);
     check
@@ -214,7 +218,7 @@ fn waiting_users_are_told_once(
     for found in evidence.distinct::<NotificationRequested>() {
         let concert = found.event.data.get("concert_id").unwrap_or_default();
         if found.event.kind == NotificationKind::ConcertSoldOut {
-            let user = found.event.recipient.to_string();
+            let user = found.event.recipient.as_str().to_owned();
             *told.entry((concert.to_owned(), user)).or_default() += 1;
         }
     }
@@ -265,7 +269,11 @@ fn rankings_are_right(evidence: &Evidence<'_>) -> Check {
             found.insert((concert, String::new()), whole(item, "elapsed_ms"));
         }
     }
-    Check::same("the rankings of bookings and of sell-outs are right", &expected, &found)
+    Check::same(
+        "the rankings of bookings and of sell-outs are right",
+        &expected,
+        &found,
+    )
 }
 
 pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> io::Result<()> {
@@ -277,7 +285,14 @@ pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> io::Result<(
     let most = ranking.first().map_or(0, |(bookings, _)| *bookings);
     let wide = |count: i64| u64::try_from(count).unwrap_or(0);
     let mut table = Table::new(&[true, false, true, false, false, true]);
-    table.row(["concert", "bookings", "", "seats left", "waiting", "sold out after"]);
+    table.row([
+        "concert",
+        "bookings",
+        "",
+        "seats left",
+        "waiting",
+        "sold out after",
+    ]);
     for (bookings, concert) in ranking {
         let key = (concert.to_owned(), "-".to_owned());
         let left = evidence.items("concerts").get(&key);

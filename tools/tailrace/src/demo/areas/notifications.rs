@@ -14,14 +14,16 @@ use crate::text::{Table, bar, counted};
 const BAR_WIDTH: usize = 24;
 
 pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
-    let asked: BTreeMap<(String, String), usize> = (evidence
-        .distinct::<NotificationRequested>()
-        .into_iter())
-    .map(|found| {
-        let id = found.event_id.map(|id| id.to_string());
-        ((found.event.recipient.to_string(), id.unwrap_or_default()), 1)
-    })
-    .collect();
+    let asked: BTreeMap<(String, String), usize> =
+        (evidence.distinct::<NotificationRequested>().into_iter())
+            .map(|found| {
+                let id = found.event_id.map(|id| id.to_string());
+                (
+                    (found.event.recipient.as_str().to_owned(), id.unwrap_or_default()),
+                    1,
+                )
+            })
+            .collect();
     let mut delivered: BTreeMap<(String, String), usize> = BTreeMap::new();
     for ((recipient, _), mail) in evidence.items("mailbox") {
         let event_id = text(mail, "event_id").to_owned();
@@ -38,7 +40,9 @@ pub(super) fn show(evidence: &Evidence<'_>, screen: &mut Screen) -> io::Result<(
     screen.heading("Notifications")?;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for found in evidence.distinct::<NotificationRequested>() {
-        *kinds.entry(found.event.kind.as_str().to_owned()).or_default() += 1;
+        *kinds
+            .entry(found.event.kind.as_str().to_owned())
+            .or_default() += 1;
     }
     let most = kinds.values().copied().max().unwrap_or(0);
     let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
