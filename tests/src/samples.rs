@@ -3,9 +3,11 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod concert_sold_out;
 pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
+mod reservation_created;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,9 +89,11 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = order_created::samples();
+    let mut all = concert_sold_out::samples();
+    all.extend(order_created::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
+    all.extend(reservation_created::samples());
     all
 }
 

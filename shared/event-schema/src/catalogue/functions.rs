@@ -87,12 +87,20 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod concert_sold_out;
 mod order_created;
 mod orders_api;
 mod outbox_relay;
+mod reservation_created;
 
 /// Every function, by name.
-pub const FUNCTIONS: &[FunctionSpec] = &[order_created::SPEC, orders_api::SPEC, outbox_relay::SPEC];
+pub const FUNCTIONS: &[FunctionSpec] = &[
+    concert_sold_out::SPEC,
+    order_created::SPEC,
+    orders_api::SPEC,
+    outbox_relay::SPEC,
+    reservation_created::SPEC,
+];
 
 /// Returns every table that a function touches, by name.
 #[must_use]
