@@ -123,7 +123,9 @@ impl Picture {
             let events = row["events"].as_l().unwrap().iter();
             events.map(move |event| {
                 let event = event.as_m().unwrap();
-                let key = event.contains_key("key").then(|| text(event, "key"));
+                // An event without a key is stored with a null.
+                let has_key = event.get("key").is_some_and(|key| !key.is_null());
+                let key = has_key.then(|| text(event, "key"));
                 (topic.clone(), key, text(event, "value"))
             })
         });

@@ -4,10 +4,14 @@
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
 mod concert_sold_out;
+mod order_completed;
 pub mod order_created;
+mod order_status_changed;
 mod orders_api;
 pub mod outbox_relay;
+mod payments;
 mod reservation_created;
+mod stock;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,10 +94,14 @@ impl Sample {
 #[must_use]
 pub fn all() -> Vec<Sample> {
     let mut all = concert_sold_out::samples();
+    all.extend(order_completed::samples());
     all.extend(order_created::samples());
+    all.extend(order_status_changed::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
+    all.extend(payments::samples());
     all.extend(reservation_created::samples());
+    all.extend(stock::samples());
     all
 }
 
@@ -181,6 +189,24 @@ fn current(
         Some(key) => record.key(key),
         None => record,
     }
+}
+
+/// When the orders of samples were ordered.
+const ORDERED_AT: &str = "2026-09-21T14:13:00.000Z";
+
+/// Order `n` of two pieces of `p-1` as it is stored with this status; a paid one was paid with payment `n`.
+fn order(n: i64, status: &str) -> Value {
+    let mut order = json!({
+        "order_id": format!("o-{n}"), "user_id": format!("u-{n}"), "status": status,
+        "total_amount": "30000", "quantities": { "p-1": 2 },
+        "lines": [{ "product_id": "p-1", "quantity": 2, "unit_price": "15000" }],
+        "timeline": [{ "status": status, "at": ORDERED_AT }],
+        "ordered_at": ORDERED_AT, "updated_at": ORDERED_AT,
+    });
+    if status == "paid" {
+        order["payment"] = json!({ "payment_id": format!("pay-{n}"), "amount": "30000" });
+    }
+    order
 }
 
 /// The same record at another offset, as a producer sends it that did not hear its acknowledgement.

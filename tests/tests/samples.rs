@@ -31,6 +31,12 @@ const BATCH_RECORDS_MAX: usize = 10_000;
 struct Expected {
     placed: BTreeSet<String>,
     rejected: BTreeSet<String>,
+    /// Orders that go on because of a payment that was there before them, by what they become.
+    gone_on: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Pieces that are sold, by product.
+    sold: BTreeMap<String, i64>,
+    /// Notifications beside those of the customers.
+    notified: usize,
     /// Pieces reserved and orders that reserved them, by product.
     reserved: BTreeMap<String, (i64, i64)>,
     /// Partition, offset and code.
@@ -53,6 +59,24 @@ impl Expected {
 
     fn reserved(mut self, product: &str, pieces: i64, orders: i64) -> Self {
         self.reserved.insert(product.to_owned(), (pieces, orders));
+        self
+    }
+
+    fn gone_on(mut self, status: &'static str, n: i64) -> Self {
+        self.gone_on
+            .entry(status)
+            .or_default()
+            .insert(format!("o-{n}"));
+        self
+    }
+
+    fn sold(mut self, product: &str, pieces: i64) -> Self {
+        self.sold.insert(product.to_owned(), pieces);
+        self
+    }
+
+    fn notified(mut self, count: usize) -> Self {
+        self.notified = count;
         self
     }
 
@@ -84,6 +108,13 @@ fn expected(case: &str) -> Option<Expected> {
         "old-schema-version" => {
             p1(2, 1)(Expected::placed([81])).letter(0, 82, "unsupported_schema_version")
         }
+        // Order 91 changes p-1 once, order 92 twice: its pieces are reserved and released.
+        "early-payment" => p1(0, 3)(Expected::placed([]))
+            .sold("p-1", 2)
+            .gone_on("paid", 91)
+            .gone_on("payment_failed", 92)
+            .rejected(&[93])
+            .notified(1),
         "thousand" => (1..=10).fold(Expected::placed(1_001..=2_000), |expected, n| {
             expected.reserved(&format!("p-{n}"), 100, 100)
         }),
@@ -152,12 +183,7 @@ async fn every_sample_has_its_effect_once_however_often_it_is_sent() {
             panic!("nothing is known of what {:?} must come to", sample.case);
         };
         let system = System::start().await;
-        let products: Vec<String> = (1..=10).map(|n| format!("p-{n}")).collect();
-        let stock: Vec<_> = products
-            .iter()
-            .map(|product| (product.as_str(), PIECES))
-            .collect();
-        system.seed_products(&stock).await;
+        system.seed(&sample.seeds).await;
         let function = system.function(FUNCTION, true);
         let lambda = LocalLambda::start(0, vec![function]).await.unwrap();
 
@@ -204,7 +230,11 @@ fn check(case: &str, picture: &Picture, messages: &Messages, expected: &Expected
         expected.rejected,
         "{case}: rejected"
     );
-    let orders = expected.placed.len() + expected.rejected.len();
+    for (status, orders) in &expected.gone_on {
+        assert_eq!(picture.orders(status), *orders, "{case}: {status}");
+    }
+    let gone_on: usize = expected.gone_on.values().map(BTreeSet::len).sum();
+    let orders = expected.placed.len() + expected.rejected.len() + gone_on;
     assert_eq!(
         picture.orders_count(),
         orders,
@@ -212,10 +242,11 @@ fn check(case: &str, picture: &Picture, messages: &Messages, expected: &Expected
     );
     for (product, stock) in picture.stock() {
         let (pieces, changes) = expected.reserved.get(&product).copied().unwrap_or((0, 0));
+        let sold = expected.sold.get(&product).copied().unwrap_or(0);
         let right = Stock {
-            available: PIECES - pieces,
+            available: PIECES - pieces - sold,
             reserved: pieces,
-            sold: 0,
+            sold,
             changes,
         };
         assert_eq!(stock, right, "{case}: {product}");
@@ -241,9 +272,9 @@ fn check(case: &str, picture: &Picture, messages: &Messages, expected: &Expected
         outgoing.len(),
         "{case}: an event is published twice"
     );
-    // One a product of a placed order, and of every order its status and one for its user.
+    // One a product of a placed order, and of every order its statuses and one each for its user.
     let of_products: i64 = expected.reserved.values().map(|(_, orders)| orders).sum();
-    let of_orders = 2 * orders;
+    let of_orders = 2 * (orders + gone_on) + expected.notified;
     assert_eq!(
         outgoing.len(),
         usize::try_from(of_products).unwrap() + of_orders,

@@ -13,7 +13,7 @@ use testkit::{Rig, item_key};
 
 const AT: &str = "2026-11-21T10:15:30.123Z";
 
-fn shop(available: i64, payment: Value) -> Rig<OrderCreatedHandler> {
+fn shop(available: i64, payment: &Value) -> Rig<OrderCreatedHandler> {
     let rig = Rig::new(OrderCreatedHandler);
     let product = json!({ "product_id": "p-1", "available": available });
     rig.store.seed(item_key("products", "p-1", "-"), &product);
@@ -22,7 +22,8 @@ fn shop(available: i64, payment: Value) -> Rig<OrderCreatedHandler> {
     for (name, value) in payment.as_object().unwrap() {
         early[name] = value.clone();
     }
-    rig.store.seed(item_key("payments", "order#o-1", "-"), &early);
+    rig.store
+        .seed(item_key("payments", "order#o-1", "-"), &early);
     rig
 }
 
@@ -36,9 +37,11 @@ fn failed() -> Value {
 
 async fn order(rig: &Rig<OrderCreatedHandler>) -> Order {
     let items = json!([{ "product_id": "p-1", "quantity": 3 }]);
-    rig.send([json!({ "event_id": "e-1", "order_id": "o-1", "user_id": "u-1",
-        "total_amount": 30000, "items": items })])
-        .await;
+    rig.send([
+        json!({ "event_id": "e-1", "order_id": "o-1", "user_id": "u-1",
+        "total_amount": 30000, "items": items }),
+    ])
+    .await;
     rig.item("o-1").unwrap()
 }
 
@@ -83,7 +86,7 @@ fn timeline(order: &Order) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn an_order_that_was_paid_before_it_came_is_paid_at_once() {
-    let rig = shop(10, completed("30000.00"));
+    let rig = shop(10, &completed("30000.00"));
     let order = order(&rig).await;
     assert_eq!(timeline(&order), [("placed", "e-1"), ("paid", "e-pay")]);
     let payment = order.payment.unwrap();
@@ -96,13 +99,16 @@ async fn an_order_that_was_paid_before_it_came_is_paid_at_once() {
         told,
         [("placed".to_owned(), Some(1)), ("paid".to_owned(), Some(2))]
     );
-    assert_eq!(kinds(&rig), ["order_placed to u-1", "payment_completed to u-1"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_placed to u-1", "payment_completed to u-1"]
+    );
     assert_eq!(rig.published::<StockUpdated>().len(), 1, "only placing it");
 }
 
 #[tokio::test]
 async fn an_order_whose_payment_failed_before_it_came_holds_no_stock() {
-    let rig = shop(10, failed());
+    let rig = shop(10, &failed());
     let order = order(&rig).await;
     assert_eq!(
         timeline(&order),
@@ -115,22 +121,28 @@ async fn an_order_whose_payment_failed_before_it_came_holds_no_stock() {
         .map(|update| update.delta.unwrap())
         .sum();
     assert_eq!(deltas, 0, "what the events add up to is what the stock is");
-    assert_eq!(kinds(&rig), ["order_placed to u-1", "payment_failed to u-1"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_placed to u-1", "payment_failed to u-1"]
+    );
 }
 
 #[tokio::test]
 async fn the_money_for_a_rejected_order_has_to_go_back() {
-    let rig = shop(2, completed("30000"));
+    let rig = shop(2, &completed("30000"));
     let order = order(&rig).await;
     assert_eq!(timeline(&order), [("rejected", "e-1")]);
     assert_eq!(stock(&rig), (2, 0, 0));
     assert_eq!(state(&rig), EarlyPaymentState::RefundDue);
-    assert_eq!(kinds(&rig), ["order_rejected to u-1", "refund_due to payments"]);
+    assert_eq!(
+        kinds(&rig),
+        ["order_rejected to u-1", "refund_due to payments"]
+    );
 }
 
 #[tokio::test]
 async fn a_failed_payment_of_a_rejected_order_is_done_with() {
-    let rig = shop(2, failed());
+    let rig = shop(2, &failed());
     let order = order(&rig).await;
     assert_eq!(timeline(&order), [("rejected", "e-1")]);
     assert_eq!(order.reason.as_deref(), Some("out_of_stock"));
@@ -140,7 +152,7 @@ async fn a_failed_payment_of_a_rejected_order_is_done_with() {
 
 #[tokio::test]
 async fn another_amount_than_the_order_costs_never_pays_it() {
-    let rig = shop(10, completed("29999.99"));
+    let rig = shop(10, &completed("29999.99"));
     let order = order(&rig).await;
     assert_eq!(timeline(&order), [("placed", "e-1")]);
     assert_eq!(order.payment, None);
@@ -159,14 +171,14 @@ async fn another_amount_than_the_order_costs_never_pays_it() {
 async fn a_payment_whose_money_goes_back_already_is_not_joined() {
     let mut payment = completed("30000");
     payment["state"] = json!("refund_due");
-    let rig = shop(10, payment);
+    let rig = shop(10, &payment);
     assert_eq!(timeline(&order(&rig).await), [("placed", "e-1")]);
     assert_eq!(kinds(&rig), ["order_placed to u-1"]);
 }
 
 #[tokio::test]
 async fn an_order_that_was_cancelled_while_it_was_pending_stays_so() {
-    let rig = shop(10, failed());
+    let rig = shop(10, &failed());
     let cancelled = json!({ "order_id": "o-1", "user_id": "u-1", "status": "cancelled",
         "quantities": { "p-1": 3 }, "ordered_at": AT, "updated_at": AT,
         "timeline": [{ "status": "pending", "at": AT, "event_id": "e-1" },

@@ -1,6 +1,7 @@
 //! Invocations that run at the same time: one of them has the last seat, and whoever is put on the list of a concert
 //! that is being closed is told once.
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking"

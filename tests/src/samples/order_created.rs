@@ -33,6 +33,7 @@ pub(super) fn samples() -> Vec<Sample> {
         ("non-ascii-headers", non_ascii_headers()),
         ("unknown-fields", unknown_fields()),
         ("old-schema-version", old_schema_version()),
+        ("early-payment", early_payment()),
         ("thousand", thousand()),
     ];
     let sample = |(case, event): (&'static str, Event)| {
@@ -45,6 +46,12 @@ pub(super) fn samples() -> Vec<Sample> {
         match case {
             "poison" => sample.letter(3, 32, "invalid_json"),
             "tombstone" => (sample.letter(4, 42, "tombstone")).letter(4, 43, "tombstone"),
+            "early-payment" => early_payments()
+                .into_iter()
+                .fold(sample, |sample, payment| {
+                    let key = payment["paid_for"].as_str().unwrap().to_owned();
+                    sample.seed("payments", &key, "-", payment)
+                }),
             "old-schema-version" => sample.letter(0, 82, "unsupported_schema_version"),
             _ => sample,
         }
@@ -149,6 +156,23 @@ fn old_schema_version() -> Event {
         later.value(value.replace(r#""schema_version":"1.0""#, r#""schema_version":"2.0""#));
     // Producers of that time sent no headers either.
     Event::of([at(0, 81).value(legacy), later])
+}
+
+/// Order 91 was paid before it came, the payment of order 92 failed; order 93 is paid and cannot be had.
+fn early_payment() -> Event {
+    Event::of([
+        order(1, 91, &[("p-1", 2)]),
+        order(1, 92, &[("p-1", 3)]),
+        order(1, 93, &[("p-2", 1_000_000)]),
+    ])
+}
+
+fn early_payments() -> [Value; 3] {
+    [(91, "completed"), (92, "failed"), (93, "completed")].map(|(n, outcome)| {
+        json!({ "paid_for": format!("order#o-{n}"), "outcome": outcome,
+            "payment_id": format!("pay-{n}"), "amount": "30000",
+            "event_id": format!("paid-{n}"), "happened_at": super::ORDERED_AT, "state": "waiting" })
+    })
 }
 
 fn thousand() -> Event {

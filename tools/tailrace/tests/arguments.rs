@@ -4,6 +4,8 @@
 
 use std::process::{Command, Output};
 
+use event_schema::catalogue::FUNCTIONS;
+
 fn tailrace(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tailrace"));
     for name in [
@@ -53,5 +55,9 @@ fn a_missing_function_binary_is_answered_with_the_command_that_builds_it() {
     let demo = refusal(&["demo", "--functions-dir", "nowhere"]);
     assert!(demo.contains("cargo build -p order-created"), "{demo}");
     let dev = refusal(&["dev", "--functions-dir", "nowhere"]);
-    assert!(dev.contains("cargo build -p order-created"), "{dev}");
+    let all = FUNCTIONS
+        .iter()
+        .map(|function| format!(" -p {}", function.name));
+    let command = format!("cargo build{}", all.collect::<String>());
+    assert!(dev.contains(&command), "{dev}");
 }

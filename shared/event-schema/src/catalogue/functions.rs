@@ -88,18 +88,30 @@ pub struct Subscription {
 }
 
 mod concert_sold_out;
+mod order_completed;
 mod order_created;
+mod order_status_changed;
 mod orders_api;
 mod outbox_relay;
+mod payment_completed;
+mod payment_failed;
+mod product_stock_changed;
 mod reservation_created;
+mod stock_updated;
 
 /// Every function, by name.
 pub const FUNCTIONS: &[FunctionSpec] = &[
     concert_sold_out::SPEC,
+    order_completed::SPEC,
     order_created::SPEC,
+    order_status_changed::SPEC,
     orders_api::SPEC,
     outbox_relay::SPEC,
+    payment_completed::SPEC,
+    payment_failed::SPEC,
+    product_stock_changed::SPEC,
     reservation_created::SPEC,
+    stock_updated::SPEC,
 ];
 
 /// Returns every table that a function touches, by name.

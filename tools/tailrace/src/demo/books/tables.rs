@@ -73,11 +73,8 @@ pub(crate) async fn seed(
 
 fn on_sale(product_id: &ProductId, stock: Stock) -> Result<Write, TablesError> {
     let product = Product {
-        product_id: product_id.clone(),
         available: stock.pieces,
-        reserved: 0,
-        sold: 0,
-        changes: 0,
+        ..Product::new(product_id.clone())
     };
     let unwritable = |source| TablesError::Item {
         table: Product::TABLE,

@@ -127,11 +127,8 @@ impl World {
 fn on_sale(plan: &Plan) -> std::collections::BTreeMap<String, Product> {
     let products = plan.products.iter().map(|(id, stock)| {
         let product = Product {
-            product_id: id.clone(),
             available: stock.pieces,
-            reserved: 0,
-            sold: 0,
-            changes: 0,
+            ..Product::new(id.clone())
         };
         (id.to_string(), product)
     });

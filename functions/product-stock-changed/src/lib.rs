@@ -1,0 +1,5 @@
+//! `product-stock-changed`: restocks products and corrects their stock.
+
+mod handler;
+
+pub use handler::ProductStockChangedHandler;

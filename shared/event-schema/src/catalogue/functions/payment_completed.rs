@@ -1,0 +1,26 @@
+//! `payment-completed`: what was paid for is paid.
+
+use super::{FunctionSpec, TableUse};
+use crate::{Deduplication, Event, events};
+
+pub(super) const SPEC: FunctionSpec = FunctionSpec {
+    publishes: &[
+        events::NotificationRequested::SPEC,
+        events::OrderStatusChanged::SPEC,
+    ],
+    tables: &[
+        TableUse::read_write("concerts"),
+        TableUse::read_write("orders"),
+        TableUse::write("outbox"),
+        TableUse::read_write("payments"),
+        TableUse::read_write("products"),
+        TableUse::read_write("reservations"),
+        TableUse::read_write("seats"),
+        TableUse::read_write("state"),
+    ],
+    ..FunctionSpec::reading(
+        "payment-completed",
+        &[events::PaymentCompleted::SPEC],
+        Deduplication::EventId,
+    )
+};
