@@ -3,6 +3,7 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod concert_sold_out;
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
@@ -14,6 +15,7 @@ mod orders_api;
 pub mod outbox_relay;
 mod payments;
 mod ranking;
+mod reservation_created;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -96,7 +98,8 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = data_platform::samples();
+    let mut all = concert_sold_out::samples();
+    all.extend(data_platform::samples());
     all.extend(error_logged::samples());
     all.extend(metric_recorded::samples());
     all.extend(notification::samples());
@@ -107,6 +110,7 @@ pub fn all() -> Vec<Sample> {
     all.extend(outbox_relay::samples());
     all.extend(payments::samples());
     all.extend(ranking::samples());
+    all.extend(reservation_created::samples());
     all.extend(stock::samples());
     all
 }

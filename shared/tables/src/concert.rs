@@ -107,13 +107,6 @@ impl Concert {
             places_settled: 0,
         }
     }
-
-    /// Whether no further seat can be reserved; one that is taken over is none further.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.available
-            .map_or(self.closed_at.is_some(), |available| available <= 0)
-    }
 }
 
 impl Seat {

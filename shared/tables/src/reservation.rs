@@ -71,7 +71,7 @@ pub struct ReservationPayment {
 pub enum Confirmation {
     /// It confirmed the reservation and its seat.
     Confirmed,
-    /// The reservation was confirmed by this very payment before.
+    /// The reservation is confirmed already, and the payment is the one that it was confirmed with.
     AlreadyConfirmed,
     /// It paid for nothing: its money has to go back.
     Refused(NotConfirmed),
@@ -125,28 +125,41 @@ impl Reservation {
         paid_at: Timestamp,
         work: &mut Work<'_>,
     ) -> Result<Confirmation, Rejection> {
-        let refused = match self.state {
-            ReservationState::Confirmed if self.was_paid_with(payment.payment_id.as_ref()) => {
-                return Ok(Confirmation::AlreadyConfirmed);
-            }
-            ReservationState::Confirmed => Some(NotConfirmed::AlreadyPaid),
-            ReservationState::Released if self.reason.as_deref() == Some(HOLD_EXPIRED) => {
-                Some(NotConfirmed::HoldExpired)
-            }
-            ReservationState::Released => Some(NotConfirmed::Released),
-            ReservationState::Refused => Some(NotConfirmed::NeverHeld),
-            ReservationState::Pending if self.amount.is_some_and(|due| due != payment.amount) => {
-                Some(NotConfirmed::AmountMismatch)
-            }
-            ReservationState::Pending => None,
-        };
-        if let Some(why) = refused {
+        if self.state == ReservationState::Confirmed
+            && self.was_paid_with(payment.payment_id.as_ref())
+        {
+            return Ok(Confirmation::AlreadyConfirmed);
+        }
+        if let Some(why) = self.refuses(payment.amount) {
             return Ok(Confirmation::Refused(why));
+        }
+        if self.state == ReservationState::Confirmed {
+            // Only a status had told of it: this is the payment that it told of.
+            self.payment = Some(payment);
+            work.put(self);
+            return Ok(Confirmation::AlreadyConfirmed);
         }
         if self.settle(Some(payment), paid_at, work)? {
             return Ok(Confirmation::Confirmed);
         }
         Ok(Confirmation::Refused(NotConfirmed::HoldExpired))
+    }
+
+    /// Why a payment of that amount cannot confirm it, whenever it was made.
+    fn refuses(&self, amount: Decimal) -> Option<NotConfirmed> {
+        use ReservationState as S;
+        match self.state {
+            S::Released if self.reason.as_deref() == Some(HOLD_EXPIRED) => {
+                Some(NotConfirmed::HoldExpired)
+            }
+            S::Released => Some(NotConfirmed::Released),
+            S::Refused => Some(NotConfirmed::NeverHeld),
+            S::Confirmed if self.payment.is_some() => Some(NotConfirmed::AlreadyPaid),
+            S::Pending | S::Confirmed => {
+                let differs = self.amount.is_some_and(|due| due != amount);
+                differs.then_some(NotConfirmed::AmountMismatch)
+            }
+        }
     }
 
     /// Confirms a pending reservation and its seat, as of that time; false, and the seat is given back, if the

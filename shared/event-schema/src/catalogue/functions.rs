@@ -87,6 +87,7 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod concert_sold_out;
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
@@ -100,10 +101,12 @@ mod payment_completed;
 mod payment_failed;
 mod product_stock_changed;
 mod ranking;
+mod reservation_created;
 mod stock_updated;
 
 /// Every function, by name.
 pub const FUNCTIONS: &[FunctionSpec] = &[
+    concert_sold_out::SPEC,
     data_platform::SPEC,
     error_logged::SPEC,
     metric_recorded::SPEC,
@@ -117,6 +120,7 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
     payment_failed::SPEC,
     product_stock_changed::SPEC,
     ranking::SPEC,
+    reservation_created::SPEC,
     stock_updated::SPEC,
 ];
 

@@ -34,6 +34,10 @@ open_enum! {
         CouponRefused = "coupon_refused",
         /// A reservation is to be confirmed.
         ReservationCreated = "reservation_created",
+        /// A reservation is refused; its user waits.
+        ReservationRefused = "reservation_refused",
+        /// A reservation was not paid in time, and somebody else has its seat.
+        ReservationExpired = "reservation_expired",
         /// A concert has no seats left.
         ConcertSoldOut = "concert_sold_out",
         /// A metric has crossed its threshold.
