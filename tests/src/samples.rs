@@ -3,9 +3,13 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod balance_charged;
+mod coupon_issue;
 pub mod order_created;
 mod orders_api;
 pub mod outbox_relay;
+mod user_activity;
+mod user_registered;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -87,9 +91,13 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = order_created::samples();
+    let mut all = balance_charged::samples();
+    all.extend(coupon_issue::samples());
+    all.extend(order_created::samples());
     all.extend(orders_api::samples());
     all.extend(outbox_relay::samples());
+    all.extend(user_activity::samples());
+    all.extend(user_registered::samples());
     all
 }
 

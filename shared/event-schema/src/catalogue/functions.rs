@@ -87,12 +87,24 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod balance_charged;
+mod coupon_issue;
 mod order_created;
 mod orders_api;
 mod outbox_relay;
+mod user_activity;
+mod user_registered;
 
 /// Every function, by name.
-pub const FUNCTIONS: &[FunctionSpec] = &[order_created::SPEC, orders_api::SPEC, outbox_relay::SPEC];
+pub const FUNCTIONS: &[FunctionSpec] = &[
+    balance_charged::SPEC,
+    coupon_issue::SPEC,
+    order_created::SPEC,
+    orders_api::SPEC,
+    outbox_relay::SPEC,
+    user_activity::SPEC,
+    user_registered::SPEC,
+];
 
 /// Returns every table that a function touches, by name.
 #[must_use]
