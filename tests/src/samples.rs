@@ -3,7 +3,9 @@
 //! They are written from here, so that a change of an event type changes them too; what a function makes
 //! of them is checked elsewhere. Each case has records of its own, so that all can be sent to one system.
 
+mod balance_charged;
 mod concert_sold_out;
+mod coupon_issue;
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
@@ -17,6 +19,8 @@ mod payments;
 mod ranking;
 mod reservation_created;
 mod stock;
+mod user_activity;
+mod user_registered;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,7 +102,9 @@ impl Sample {
 /// Returns every sample.
 #[must_use]
 pub fn all() -> Vec<Sample> {
-    let mut all = concert_sold_out::samples();
+    let mut all = balance_charged::samples();
+    all.extend(concert_sold_out::samples());
+    all.extend(coupon_issue::samples());
     all.extend(data_platform::samples());
     all.extend(error_logged::samples());
     all.extend(metric_recorded::samples());
@@ -112,6 +118,8 @@ pub fn all() -> Vec<Sample> {
     all.extend(ranking::samples());
     all.extend(reservation_created::samples());
     all.extend(stock::samples());
+    all.extend(user_activity::samples());
+    all.extend(user_registered::samples());
     all
 }
 

@@ -11,7 +11,7 @@ use processing::{
     Decide, DecideEngine, EngineSettings, Item, ItemKey, Key, OUTBOX_TABLE, Processed,
     Processor as _, Timer as _,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{EventBuilder, KafkaRecord, MemoryDeadLetters, MemoryStore, VirtualTimer, invocation};
 
@@ -86,6 +86,7 @@ impl<H: Decide> Rig<H> {
             Ok(processed) => processed,
             Err(error) => panic!("the event was refused: {error}"),
         }
+        self.invoke(&payload).await
     }
 
     /// Has the handler decide these values in one invocation: records of the first topic that it reads, in one
@@ -96,6 +97,18 @@ impl<H: Decide> Rig<H> {
     pub async fn send(&self, values: impl IntoIterator<Item = Value>) -> Processed {
         let records: Vec<_> = values.into_iter().map(|value| self.record(value)).collect();
         self.run(&records).await
+    }
+
+    /// Has the records of a parked key put back, as an operator orders it; `skip_head` is the head's row and why
+    /// it is given up.
+    ///
+    /// # Panics
+    /// As [`Rig::run`].
+    pub async fn unpark(&self, key: &str, skip_head: Option<(&str, &str)>) -> Processed {
+        let skip = skip_head.map(|(row, reason)| json!({ "row": row, "reason": reason }));
+        let order = json!({ "id": "operator", "parked_key": key, "skip_head": skip });
+        let payload = json!({ "tailrace": { "redrive": order } });
+        self.invoke(payload.to_string().as_bytes()).await
     }
 
     /// Returns the record that [`Rig::send`] makes of a value.
@@ -161,6 +174,15 @@ impl<H: Decide> Rig<H> {
     /// Returns where the clock stands.
     pub fn now(&self) -> Timestamp {
         self.timer.now()
+    }
+
+    async fn invoke(&self, payload: &[u8]) -> Processed {
+        let request = self.sent.fetch_add(1, Ordering::Relaxed);
+        let invocation = invocation(format!("request-{request}"), &self.timer);
+        match self.engine.process(payload, &invocation).await {
+            Ok(processed) => processed,
+            Err(error) => panic!("the event was refused: {error}"),
+        }
     }
 
     fn published_values(&self, event_type: &str) -> Vec<String> {

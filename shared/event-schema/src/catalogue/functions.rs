@@ -87,7 +87,9 @@ pub struct Subscription {
     pub group: String,
 }
 
+mod balance_charged;
 mod concert_sold_out;
+mod coupon_issue;
 mod data_platform;
 mod error_logged;
 mod metric_recorded;
@@ -103,10 +105,14 @@ mod product_stock_changed;
 mod ranking;
 mod reservation_created;
 mod stock_updated;
+mod user_activity;
+mod user_registered;
 
 /// Every function, by name.
 pub const FUNCTIONS: &[FunctionSpec] = &[
+    balance_charged::SPEC,
     concert_sold_out::SPEC,
+    coupon_issue::SPEC,
     data_platform::SPEC,
     error_logged::SPEC,
     metric_recorded::SPEC,
@@ -122,6 +128,8 @@ pub const FUNCTIONS: &[FunctionSpec] = &[
     ranking::SPEC,
     reservation_created::SPEC,
     stock_updated::SPEC,
+    user_activity::SPEC,
+    user_registered::SPEC,
 ];
 
 /// Returns every table that a function touches, by name.
