@@ -80,12 +80,6 @@ impl<H: Decide> Rig<H> {
     /// If the event as a whole is refused, which one of records is not.
     pub async fn run(&self, records: &[KafkaRecord]) -> Processed {
         let payload = EventBuilder::new().records(records).build();
-        let request = self.sent.fetch_add(1, Ordering::Relaxed);
-        let invocation = invocation(format!("{}-{request}", H::NAME), &self.timer);
-        match self.engine.process(&payload, &invocation).await {
-            Ok(processed) => processed,
-            Err(error) => panic!("the event was refused: {error}"),
-        }
         self.invoke(&payload).await
     }
 
@@ -178,7 +172,7 @@ impl<H: Decide> Rig<H> {
 
     async fn invoke(&self, payload: &[u8]) -> Processed {
         let request = self.sent.fetch_add(1, Ordering::Relaxed);
-        let invocation = invocation(format!("request-{request}"), &self.timer);
+        let invocation = invocation(format!("{}-{request}", H::NAME), &self.timer);
         match self.engine.process(payload, &invocation).await {
             Ok(processed) => processed,
             Err(error) => panic!("the event was refused: {error}"),

@@ -84,6 +84,24 @@ pub(super) fn english(kind: &Kind) -> Option<Template> {
                 "Seat: {seat}",
             ],
         ),
+        Kind::ReservationRefused => (
+            "Your reservation could not be made",
+            &[
+                "We are sorry: there is no seat for you. You are on the waiting list.",
+                "Reservation: {reservation_id}",
+                "Concert: {concert_id}",
+                "Seat: {seat}",
+            ],
+        ),
+        Kind::ReservationExpired => (
+            "Your reservation has expired",
+            &[
+                "Your seat was not paid for in time, and somebody else has it now.",
+                "Reservation: {reservation_id}",
+                "Concert: {concert_id}",
+                "Seat: {seat}",
+            ],
+        ),
         Kind::ConcertSoldOut => (
             "The concert is sold out",
             &[
@@ -192,6 +210,24 @@ pub(super) fn korean(kind: &Kind) -> Option<Template> {
             "좌석이 예약되었습니다",
             &[
                 "예약이 접수되었습니다. 기한 내에 결제해 주세요.",
+                "예약 번호: {reservation_id}",
+                "공연: {concert_id}",
+                "좌석: {seat}",
+            ],
+        ),
+        Kind::ReservationRefused => (
+            "예약이 접수되지 못했습니다",
+            &[
+                "죄송합니다. 남은 좌석이 없어 대기 명단에 등록되었습니다.",
+                "예약 번호: {reservation_id}",
+                "공연: {concert_id}",
+                "좌석: {seat}",
+            ],
+        ),
+        Kind::ReservationExpired => (
+            "예약이 만료되었습니다",
+            &[
+                "기한 내에 결제되지 않아 좌석이 다른 분께 배정되었습니다.",
                 "예약 번호: {reservation_id}",
                 "공연: {concert_id}",
                 "좌석: {seat}",

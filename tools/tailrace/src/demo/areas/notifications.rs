@@ -19,7 +19,10 @@ pub(super) fn checks(evidence: &Evidence<'_>) -> Vec<Check> {
             .map(|found| {
                 let id = found.event_id.map(|id| id.to_string());
                 (
-                    (found.event.recipient.as_str().to_owned(), id.unwrap_or_default()),
+                    (
+                        found.event.recipient.as_str().to_owned(),
+                        id.unwrap_or_default(),
+                    ),
                     1,
                 )
             })
