@@ -38,7 +38,7 @@ const DYNAMODB_FILE: &str = "dynamodb.sqlite";
 
 const EXAMPLES: &str = "\
 Examples:
-  tailrace demo                          1,200 orders through the whole system, and the proof
+  tailrace demo                          the whole business through the whole system, and the proof
   tailrace demo --orders 5000 --seed 7   more of them, and other ones
   tailrace dev                           the system, until Ctrl-C
   tailrace dev --data .tailrace          the same, and its tables outlive it
@@ -136,7 +136,7 @@ pub(crate) struct NotEmbeddedError {
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// How many orders are placed, 100 to 20000
-    #[arg(long, value_name = "N", default_value_t = 1_200, value_parser = clap::value_parser!(u32).range(ORDERS_MIN..=ORDERS_MAX))]
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(ORDERS_MIN..=ORDERS_MAX))]
     pub(crate) orders: u32,
     /// What the orders are drawn from; the same seed gives the same records
     #[arg(long, value_name = "N", default_value_t = 1)]

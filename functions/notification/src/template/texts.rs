@@ -6,6 +6,10 @@ use event_schema::events::NotificationKind as Kind;
 
 type Template = (&'static str, &'static [&'static str]);
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a list of texts, whose kinds the compiler counts"
+)]
 pub(super) fn english(kind: &Kind) -> Option<Template> {
     Some(match kind {
         Kind::OrderPlaced => (
@@ -134,6 +138,10 @@ pub(super) fn english(kind: &Kind) -> Option<Template> {
     })
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "a list of texts, whose kinds the compiler counts"
+)]
 pub(super) fn korean(kind: &Kind) -> Option<Template> {
     Some(match kind {
         Kind::OrderPlaced => (

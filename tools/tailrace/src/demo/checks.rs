@@ -129,10 +129,9 @@ fn each_poison_is_one_letter_of_each_reader(evidence: &Evidence<'_>) -> Check {
 
 /// The functions that read a topic.
 fn readers(topic: &str) -> impl Iterator<Item = &'static str> {
-    let reads = move |event: &&event_schema::EventSpec| event.topic == topic;
     let functions = FUNCTIONS.iter();
     functions
-        .filter(move |function| function.reads.iter().any(|event| reads(&event)))
+        .filter(move |function| function.reads.iter().any(|event| event.topic == topic))
         .map(|function| function.name)
 }
 

@@ -17,7 +17,7 @@ use crate::text::{Table, bar, counted, grouped};
 /// Accounts that are made.
 const ACCOUNTS: u32 = 120;
 /// Activities of their users.
-const ACTIVITIES: u32 = 1_500;
+const ACTIVITIES: u32 = 800;
 /// What users do.
 const ACTIONS: [&str; 5] = ["login", "view_product", "search", "add_to_cart", "logout"];
 /// Characters of a bar.

@@ -18,7 +18,7 @@ use crate::screen::Screen;
 use crate::text::{Table, bar, counted, grouped};
 
 /// Measured values.
-const METRICS: u32 = 2_000;
+const METRICS: u32 = 1_000;
 /// What is measured, between which values, in tenths.
 const SERIES: [(&str, &str, u32, u32); 3] = [
     ("cpu_usage", "api", 100, 999),
@@ -28,11 +28,11 @@ const SERIES: [(&str, &str, u32, u32); 3] = [
 /// What is unusual.
 const THRESHOLD: (&str, Decimal) = ("cpu_usage", Decimal::from_parts(95, 0, 0, false, 0));
 /// Values lie so many milliseconds apart: the minute changes some times.
-const METRIC_STEP_MS: i64 = 120;
+const METRIC_STEP_MS: i64 = 240;
 /// Characters of a bar.
 const BAR_WIDTH: usize = 24;
 /// Errors that services report.
-const ERRORS: u32 = 240;
+const ERRORS: u32 = 160;
 /// What they report: a service, a type, a text with something in it that differs each time, and how bad it is.
 const FAILURES: [(&str, &str, &str, LogLevel); 4] = [
     (
