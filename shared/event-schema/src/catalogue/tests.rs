@@ -229,10 +229,10 @@ fn an_index_is_of_a_table_that_a_function_writes_and_has_a_name_of_its_own() {
         let mut used = FUNCTIONS.iter().flat_map(|function| function.tables);
         used.any(|one| one.table == table && one.access != Access::Read)
     };
-    let mut indexed = 0;
+    let mut count = 0;
     for table in tables() {
         let indexes = indexes_of(table);
-        indexed += indexes.len();
+        count += indexes.len();
         assert!(indexes.is_empty() || written(table), "{table}");
         assert!(is_unique(indexes.iter().map(|index| index.name)));
         for index in indexes {
@@ -241,7 +241,7 @@ fn an_index_is_of_a_table_that_a_function_writes_and_has_a_name_of_its_own() {
         }
     }
     assert_eq!(
-        indexed, 2,
+        count, 2,
         "an index of a table that no function has is made by nobody"
     );
 }
