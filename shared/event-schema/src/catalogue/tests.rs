@@ -222,3 +222,26 @@ fn what_the_outbox_feeds_is_not_deduplicated_by_position_alone() {
         );
     }
 }
+
+#[test]
+fn an_index_is_of_a_table_that_a_function_writes_and_has_a_name_of_its_own() {
+    let written = |table: &str| {
+        let mut used = FUNCTIONS.iter().flat_map(|function| function.tables);
+        used.any(|one| one.table == table && one.access != Access::Read)
+    };
+    let mut count = 0;
+    for table in tables() {
+        let indexes = indexes_of(table);
+        count += indexes.len();
+        assert!(indexes.is_empty() || written(table), "{table}");
+        assert!(is_unique(indexes.iter().map(|index| index.name)));
+        for index in indexes {
+            assert!(is_kebab(index.name), "{}", index.name);
+            assert_ne!(index.partition, index.sort, "{}", index.name);
+        }
+    }
+    assert_eq!(
+        count, 2,
+        "an index of a table that no function has is made by nobody"
+    );
+}
