@@ -88,7 +88,11 @@ async fn the_balance_is_the_sum_of_the_applied_entries_whatever_comes() {
         let charges: Vec<_> = (0..15)
             .map(|_| {
                 state = state * 48_271 % 2_147_483_647;
-                let user = if state % 3 == 0 { "u-1" } else { "u-2" };
+                let user = if state.is_multiple_of(3) {
+                    "u-1"
+                } else {
+                    "u-2"
+                };
                 let cents = i64::try_from(state % 20_001).unwrap() - 10_000;
                 let amount = rust_decimal::Decimal::new(cents.max(1 - cents), 2);
                 let sign = if cents < 0 { "-" } else { "" };
@@ -190,4 +194,22 @@ async fn what_cannot_be_booked_exactly_is_a_dead_letter() {
     let rig = Rig::new(BalanceChargedHandler);
     rig.send([charge("u-1", &BALANCE_MAX.to_string())]).await;
     assert_eq!(balance(&rig, "u-1"), BALANCE_MAX.to_string());
+}
+
+#[tokio::test]
+async fn money_that_is_brought_is_booked_also_on_a_balance_that_a_hand_made_negative() {
+    let rig = Rig::new(BalanceChargedHandler);
+    let wrong: Balance = serde_json::from_value(json!({
+        "user_id": "u-1", "balance": "-10", "entries": 0, "updated_at": rig.now(),
+    }))
+    .unwrap();
+    let rig = rig.with(&wrong);
+    rig.send([
+        charge("u-1", "4"),
+        charge("u-1", "-1"),
+        charge("u-1", "6.5"),
+    ])
+    .await;
+    assert_eq!(amounts(&rig, "u-1", Outcome::Applied), ["4", "6.5"]);
+    assert_eq!(balance(&rig, "u-1"), "0.5");
 }
