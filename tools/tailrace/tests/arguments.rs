@@ -4,6 +4,8 @@
 
 use std::process::{Command, Output};
 
+use event_schema::catalogue::FUNCTIONS;
+
 fn tailrace(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tailrace"));
     for name in [
@@ -53,5 +55,7 @@ fn a_missing_function_binary_is_answered_with_the_command_that_builds_it() {
     let demo = refusal(&["demo", "--functions-dir", "nowhere"]);
     assert!(demo.contains("cargo build -p order-created"), "{demo}");
     let dev = refusal(&["dev", "--functions-dir", "nowhere"]);
-    assert!(dev.contains("cargo build -p order-created"), "{dev}");
+    let names: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+    let command = format!("cargo build -p {}\n", names.join(" -p "));
+    assert!(dev.contains(&command), "{dev}");
 }
