@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{Hall, hall};
+use common::{Hall, event, hall};
 use serde_json::{Value, json};
 use tables::{EarlyPayment, EarlyPaymentState, Reservation, ReservationState, Seat, SeatState};
 
@@ -241,7 +241,11 @@ async fn an_id_is_one_reservation_whatever_another_event_says() {
         .await;
     hall.send_status("r-1", "u-1", Some("A-2"), "cancelled", "10:00")
         .await;
-    assert_eq!(hall.rig.codes(), ["reservation_exists"; 4]);
+    let mut elsewhere = event("r-1", "u-1", None, "10:00");
+    elsewhere["concert_id"] = json!("c-2");
+    elsewhere["status"] = json!("cancelled");
+    hall.rig.send([elsewhere]).await;
+    assert_eq!(hall.rig.codes(), ["reservation_exists"; 5]);
     assert_eq!(
         (hall.reservation("r-1"), hall.available()),
         (before, Some(4))
