@@ -2,9 +2,11 @@
 //!
 //! It only looks and counts; the caller stores what it finds.
 
-use event_schema::{ReservationId, SeatId, Timestamp};
+use event_schema::{InvalidText, ReservationId, SeatId, Timestamp};
 use processing::{Rejection, Work};
-use tables::{Concert, Seat, SeatState, UNNUMBERED_PREFIX, place};
+use tables::{
+    Concert, Reservation, Seat, SeatState, UNNUMBERED_PREFIX, Waiting, before_places_of, place,
+};
 
 /// Places without a number that one reservation of a full concert examines for a hold that is over.
 pub const PLACES_EXAMINED_MAX: u32 = 100;
@@ -24,18 +26,21 @@ pub(crate) struct Claimed {
     pub(crate) seat: SeatId,
     /// The reservation whose hold is over.
     pub(crate) held_before_by: Option<ReservationId>,
+    /// The place of that hold, where it is another one: it is nobody's from now on.
+    pub(crate) vacated: Option<Seat>,
 }
 
-/// Finds a seat for a reservation that was made at that time, and takes it out of what the concert has.
+/// Finds out whether a reservation gets what it wants, its seat or its own place, and takes it out of what the
+/// concert has.
 pub(crate) fn claim(
     concert: &mut Concert,
-    wanted: Option<&SeatId>,
-    at: Timestamp,
+    wanted: &SeatId,
+    reservation: &Reservation,
     work: &mut Work<'_>,
 ) -> Result<Claim, Rejection> {
-    match wanted {
-        Some(seat) => numbered(concert, seat, at, work),
-        None => unnumbered(concert, at, work),
+    match &reservation.seat {
+        Some(_) => numbered(concert, wanted, reservation.booked_at, work),
+        None => unnumbered(concert, wanted, reservation, work),
     }
 }
 
@@ -72,9 +77,11 @@ fn numbered(
     Ok(free(seat.clone()))
 }
 
+/// A place of its own; in a full concert, that of the hold that ended first.
 fn unnumbered(
     concert: &mut Concert,
-    at: Timestamp,
+    own_place: &SeatId,
+    reservation: &Reservation,
     work: &mut Work<'_>,
 ) -> Result<Claim, Rejection> {
     let Some(available) = concert.available else {
@@ -83,40 +90,77 @@ fn unnumbered(
             "nobody said how many seats the concert has, and the reservation names none",
         ));
     };
-    if available <= 0 {
-        return expired_place(concert, at, work);
+    let mut vacated = None;
+    if available > 0 {
+        concert.available = Some(available - 1);
+    } else {
+        let expired = expired_place(concert, reservation, work)?;
+        let Some(expired) = expired else {
+            return Ok(Claim::Refused(SOLD_OUT));
+        };
+        vacated = Some(expired);
     }
-    concert.available = Some(available - 1);
-    concert.places += 1;
-    Ok(free(name_of(concert.places)?))
+    // One that comes late lies among those that were settled without it.
+    if (concert.places_settled.as_ref()).is_some_and(|settled| own_place <= settled) {
+        let before = before_places_of(reservation.booked_at).map_err(unnamed)?;
+        concert.places_settled = Some(before);
+    }
+    Ok(Claim::Claimed(Claimed {
+        seat: own_place.clone(),
+        held_before_by: vacated.as_ref().map(|place| place.reservation_id.clone()),
+        vacated,
+    }))
 }
 
-/// The first place whose hold is over. Places that are held no more, at the front, are passed for good.
+/// The place whose hold ended first. Places sort by the ends of their holds, so that only the first held one counts.
+///
+/// A full page without a hold is passed for good, but only one in each invocation: records of one batch that
+/// pass one after another would each have to wait for what the one before it finds.
 fn expired_place(
     concert: &mut Concert,
-    at: Timestamp,
+    reservation: &Reservation,
     work: &mut Work<'_>,
-) -> Result<Claim, Rejection> {
-    let after = name_of(concert.places_settled)?;
+) -> Result<Option<Seat>, Rejection> {
+    if concert.places_settled_at == Some(work.now()) {
+        return Ok(None);
+    }
+    let after = (concert.places_settled.as_ref()).map(SeatId::as_str);
+    // Who is refused is put on the list: asked for in the same round.
+    let waiting = work.peek::<Waiting>((&concert.concert_id, &reservation.user_id));
     let places = work.query::<Seat>(
         &concert.concert_id,
         UNNUMBERED_PREFIX,
-        Some(after.as_str()),
+        after,
         PLACES_EXAMINED_MAX,
-    )?;
-    let settled = places
-        .iter()
-        .take_while(|place| place.state != SeatState::Held);
-    concert.places_settled += settled.map(|_| 1).sum::<u64>();
-    // Storing it rests on its version: of two that find it, one finds another.
-    let expired = places.iter().find(|place| place.is_expired(at));
-    Ok(expired.map_or(Claim::Refused(SOLD_OUT), taken_over))
+    );
+    let (_, places) = (waiting?, places?);
+    let mut held = (places.iter()).filter(|place| place.state == SeatState::Held);
+    let is_full_page = u32::try_from(places.len()).is_ok_and(|n| n >= PLACES_EXAMINED_MAX);
+    let Some(first) = held.next() else {
+        if let Some(last) = places.last().filter(|_| is_full_page) {
+            concert.places_settled = Some(last.seat.clone());
+            concert.places_settled_at = Some(work.now());
+        }
+        return Ok(None);
+    };
+    let at = reservation.booked_at;
+    if !first.is_expired(at) {
+        return Ok(None);
+    }
+    if let Err(miss) = work.peek::<Reservation>(first.reservation_id.as_str()) {
+        // The records behind this one take over the next ones: one round loads whose they were.
+        let next = held.take_while(|place| place.is_expired(at));
+        work.peek_many::<Reservation, _>(next.map(|place| place.reservation_id.as_str()))?;
+        return Err(miss);
+    }
+    Ok(Some(first.clone()))
 }
 
 fn free(seat: SeatId) -> Claim {
     Claim::Claimed(Claimed {
         seat,
         held_before_by: None,
+        vacated: None,
     })
 }
 
@@ -124,11 +168,22 @@ fn taken_over(seat: &Seat) -> Claim {
     Claim::Claimed(Claimed {
         seat: seat.seat.clone(),
         held_before_by: Some(seat.reservation_id.clone()),
+        vacated: None,
     })
 }
 
-fn name_of(n: u64) -> Result<SeatId, Rejection> {
-    place(n).map_err(|error| {
-        Rejection::permanent("invalid_seat", "a place cannot be named").caused_by(error)
-    })
+/// Returns the seat that a reservation names, or the place that it has otherwise: the same each time it is decided.
+pub(crate) fn wanted(
+    named: Option<&SeatId>,
+    booked_at: Timestamp,
+    work: &mut Work<'_>,
+) -> Result<SeatId, Rejection> {
+    match named {
+        Some(seat) => Ok(seat.clone()),
+        None => place(booked_at, &work.unique_id()).map_err(unnamed),
+    }
+}
+
+fn unnamed(error: InvalidText) -> Rejection {
+    Rejection::permanent("invalid_seat", "a place cannot be named").caused_by(error)
 }

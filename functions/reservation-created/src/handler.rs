@@ -2,14 +2,15 @@
 //!
 //! What a later payment does is decided by the functions of payments, what a later status does in `follow`.
 
+use event_schema::SeatId;
 use event_schema::events::{ConcertSoldOut, ReservationCreated, ReservationStatus};
 use processing::{Decide, Dedup, OnPoison, Record, Rejection, Work};
 use tables::{
     Concert, EarlyPayment, EarlyPaymentState, HOLD_EXPIRED, PaidFor, PaymentOutcome, Reservation,
-    ReservationState, Seat, Waiting,
+    ReservationState, Seat, SeatState, Waiting,
 };
 
-use crate::claim::{Claim, Claimed, claim};
+use crate::claim::{Claim, Claimed, claim, wanted};
 use crate::follow::{CANCELLED, follow, join, unknown_status};
 use crate::tell;
 
@@ -34,7 +35,9 @@ impl Decide for ReservationCreatedHandler {
         let stored = work.get::<Reservation>(event.reservation_id.as_str());
         let early = work.get::<EarlyPayment>(&PaidFor::Reservation(&event.reservation_id).key());
         let concert = work.get::<Concert>(event.concert_id.as_str());
-        let (stored, early, concert) = (stored?, early?, concert?);
+        let wanted = wanted(event.seat.as_ref(), record.timestamp, work)?;
+        let seat = work.peek::<Seat>((&event.concert_id, &wanted));
+        let (stored, early, concert, _) = (stored?, early?, concert?, seat?);
         if let Some(stored) = stored {
             return follow(stored, record, work);
         }
@@ -50,7 +53,7 @@ impl Decide for ReservationCreatedHandler {
             None | Some(ReservationStatus::Pending | ReservationStatus::Confirmed) => {
                 let concert = concert.unwrap_or_else(|| Concert::unknown(event.concert_id.clone()));
                 let is_paid = event.status == Some(ReservationStatus::Confirmed);
-                reserve(&mut reservation, &concert, is_paid, record, work)?;
+                reserve(&mut reservation, &concert, &wanted, is_paid, record, work)?;
                 let is_refused = reservation.state == ReservationState::Refused;
                 if is_paid && is_refused && (early.is_none() || has_failed(early.as_ref())) {
                     tell::paid_in_vain(&reservation, work)?;
@@ -86,6 +89,7 @@ fn new_reservation(record: &Record<ReservationCreated>, work: &Work<'_>) -> Rese
 fn reserve(
     reservation: &mut Reservation,
     stored: &Concert,
+    wanted: &SeatId,
     is_paid: bool,
     record: &Record<ReservationCreated>,
     work: &mut Work<'_>,
@@ -93,7 +97,7 @@ fn reserve(
     let event = &record.event;
     let mut concert = stored.clone();
     concert.booking_started_at = concert.booking_started_at.or(event.booking_started_at);
-    match claim(&mut concert, event.seat.as_ref(), record.timestamp, work)? {
+    match claim(&mut concert, wanted, reservation, work)? {
         Claim::Refused(reason) => refuse(reservation, &concert, reason, work)?,
         Claim::Claimed(claimed) => hold(reservation, &mut concert, claimed, is_paid, work)?,
     }
@@ -115,6 +119,10 @@ fn hold(
     {
         before.lose_seat(HOLD_EXPIRED, work);
         tell::expired(&before, work)?;
+    }
+    if let Some(mut vacated) = claimed.vacated {
+        vacated.state = SeatState::Free;
+        work.put(&vacated);
     }
     let seat = Seat::held(claimed.seat, reservation);
     reservation.seat = Some(seat.seat.clone());

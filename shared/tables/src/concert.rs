@@ -38,12 +38,12 @@ pub struct Concert {
     /// The cursor of the next page of those who wait, while they are being told that it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telling: Option<String>,
-    /// Places without a number that were given out so far.
-    #[serde(default)]
-    pub places: u64,
-    /// How many of the first of them are known to be held no more.
-    #[serde(default)]
-    pub places_settled: u64,
+    /// The end of the places without a number that are known to be held no more: those up to this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places_settled: Option<SeatId>,
+    /// When that was found out, as the invocation's instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places_settled_at: Option<Timestamp>,
 }
 
 /// A seat or a place of a concert, keyed by both. A seat that is not there is free.
@@ -103,8 +103,8 @@ impl Concert {
             sold_out_at: None,
             closed_at: None,
             telling: None,
-            places: 0,
-            places_settled: 0,
+            places_settled: None,
+            places_settled_at: None,
         }
     }
 }
@@ -131,12 +131,23 @@ impl Seat {
     }
 }
 
-/// Returns the name of the n-th place without a number; such names sort by their numbers.
+/// Returns the name of the place without a number that a reservation of that time has; `id` is the reservation's own.
+///
+/// It says nothing of the places before it: what many reservations of a batch write is known, and loaded, before any
+/// of them is decided. Such names sort by the times of their holds, and so by when these end.
 ///
 /// # Errors
-/// Never: every such name is a valid one, which the type does not know.
-pub fn place(n: u64) -> Result<SeatId, InvalidText> {
-    SeatId::new(format!("{UNNUMBERED_PREFIX}{n:010}"))
+/// If the id is too long for a name.
+pub fn place(booked_at: Timestamp, id: &str) -> Result<SeatId, InvalidText> {
+    SeatId::new(format!("{UNNUMBERED_PREFIX}{booked_at}#{id}"))
+}
+
+/// Returns what sorts before the names of all places of that time and later, and after those of earlier ones.
+///
+/// # Errors
+/// Never: every such text is a valid one, which the type does not know.
+pub fn before_places_of(booked_at: Timestamp) -> Result<SeatId, InvalidText> {
+    SeatId::new(format!("{UNNUMBERED_PREFIX}{booked_at}"))
 }
 
 impl Item for Concert {

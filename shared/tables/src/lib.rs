@@ -14,7 +14,9 @@ mod payment;
 mod product;
 mod reservation;
 
-pub use concert::{Concert, HOLD_MINUTES, Seat, SeatState, UNNUMBERED_PREFIX, Waiting, place};
+pub use concert::{
+    Concert, HOLD_MINUTES, Seat, SeatState, UNNUMBERED_PREFIX, Waiting, before_places_of, place,
+};
 pub use order::{
     ImpossibleTransition, Line, Order, OrderPayment, TIMELINE_ENTRIES_MAX, TimelineEntry,
     is_possible,
