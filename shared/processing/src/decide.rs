@@ -23,6 +23,10 @@ pub trait Decide: Send + Sync + 'static {
 
     /// Decides what one record does.
     ///
+    /// It may ask for what it has not read yet in 4 rounds. Records of a batch are decided in order, so a key that
+    /// is made of what an earlier record changes (a running number) is known one record a round: make keys of the
+    /// record itself, or of what no record changes.
+    ///
     /// An `Err` undoes what this record told `work`, and nothing else.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ Examples:
   tailrace dev                           the system, until Ctrl-C
   tailrace dev --data .tailrace          the same, and its tables outlive it
 
-Build the function binaries first: cargo build -p tailrace -p order-created -p orders-api
+The function binaries have to be built: cargo build --workspace --bins
 Exit codes: 0 all is well, 1 something failed, 2 the command cannot be run as it is, 130 Ctrl-C ended a demo";
 
 /// Kafka event processing on AWS Lambda, on your own machine: no AWS account, no Docker.

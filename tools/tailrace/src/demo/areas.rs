@@ -12,6 +12,8 @@ mod coupons;
 mod notifications;
 mod orders;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 use super::checks::{self, Check};
 use super::evidence::Evidence;

@@ -97,11 +97,15 @@ impl Rules {
             return Ok(Vec::new());
         };
         let key = format!("order {order_id}");
+        let lines = order.items.iter();
+        let prices =
+            lines.map(|line| line.unit_price.unwrap_or_default() * Decimal::from(line.quantity));
+        let amount = order.total_amount.unwrap_or_else(|| prices.sum());
         let bill = Bill {
             order_id: Some(order_id),
             reservation_id: None,
             user_id: order.user_id,
-            amount: order.total_amount.unwrap_or_default(),
+            amount,
             at,
         };
         self.remember(key, bill)
@@ -311,6 +315,18 @@ mod tests {
             let said = hear(&mut rules, STATUSES, &status("placed"));
             assert_eq!(said[0].0, topic);
         }
+    }
+
+    #[test]
+    fn an_order_without_a_total_costs_what_its_lines_do() {
+        let mut rules = Rules::default();
+        let order = json!({ "event_id": "e-1", "order_id": "o-1", "user_id": "u-1", "items": [
+            { "product_id": "p-1", "quantity": 3, "unit_price": 200 },
+            { "product_id": "p-2", "quantity": 1 },
+        ] });
+        hear(&mut rules, ORDERS, &order);
+        let said = hear(&mut rules, STATUSES, &status("placed"));
+        assert_eq!(said[0].1["amount"], 600);
     }
 
     #[test]
