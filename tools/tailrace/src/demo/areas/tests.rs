@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Passes as it is, and fails whenever one field of one item is another.
-    fn is_judged_by(mut self, checks: fn(&Evidence<'_>) -> Vec<Check>, fields: &[(&str, &str)]) {
+    fn judged_by(mut self, checks: fn(&Evidence<'_>) -> Vec<Check>, fields: &[(&str, &str)]) {
         assert_eq!(self.problems(checks), [""; 0]);
         for (table, field) in fields {
             let items = self
@@ -118,7 +118,7 @@ fn coupons_are_for_those_who_ask_first() {
         .sent::<CouponIssueRequested>("e-2", request("spring", "u-2"))
         .item("issued-coupons", ["spring", "u-2"], json!({ "number": 1 }))
         .item("coupons", ["spring", "-"], json!({ "issued": 1 }))
-        .is_judged_by(coupons::checks, &[("coupons", "issued")]);
+        .judged_by(coupons::checks, &[("coupons", "issued")]);
     let late = World::default()
         .sent::<CouponIssueRequested>("e-1", request("spring", "u-1"))
         .item("issued-coupons", ["spring", "u-9"], json!({}))
@@ -143,7 +143,7 @@ fn balances_and_ledgers_are_replayed_in_order() {
             ["u-1", "1"],
             json!({ "outcome": "insufficient_funds", "amount": "-600", "event_id": "e-2" }),
         )
-        .is_judged_by(
+        .judged_by(
             balances::checks,
             &[
                 ("balances", "balance"),
@@ -164,7 +164,7 @@ fn activities_are_counted_as_often_as_they_lie_there() {
             ["u-1", "2026-11-18"],
             json!({ "actions": { "login": 2 } }),
         )
-        .is_judged_by(activity::checks, &[("user-activity", "actions")]);
+        .judged_by(activity::checks, &[("user-activity", "actions")]);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn metrics_and_errors_are_rolled_up_exactly() {
             json!({ "service": "mail", "error_type": "Bounce", "count": 1,
                 "first_seen": minute, "last_seen": minute }),
         )
-        .is_judged_by(
+        .judged_by(
             telemetry::checks,
             &[
                 ("metric-rollups", "count"),
@@ -223,7 +223,7 @@ fn a_notification_is_delivered_once() {
     }
     .item("mailbox", ["u-1", "t-2"], json!({ "event_id": "e-1" }));
     assert_eq!(twice.problems(notifications::checks).len(), 1);
-    world.is_judged_by(notifications::checks, &[("mailbox", "event_id")]);
+    world.judged_by(notifications::checks, &[("mailbox", "event_id")]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn sales_and_totals_are_what_events_come_to() {
         )
         .item("raw-events", ["order.completed#o-1", "0000"], json!({}))
         .item("raw-events", ["payment.completed#p", "0000"], json!({}))
-        .is_judged_by(
+        .judged_by(
             books::checks,
             &[
                 ("sales", "pieces"),
@@ -302,7 +302,7 @@ fn hall() -> World {
 
 #[test]
 fn a_seat_is_one_users_and_the_other_waits() {
-    hall().is_judged_by(
+    hall().judged_by(
         concerts::checks,
         &[
             ("concerts", "available"),
@@ -386,7 +386,7 @@ fn shop(plan: &crate::demo::plan::Plan) -> World {
 
 #[test]
 fn orders_end_where_their_payments_lead_and_stock_follows() {
-    shop(&plan(1, 100)).is_judged_by(
+    shop(&plan(1, 100)).judged_by(
         orders::checks,
         &[
             ("orders", "status"),
