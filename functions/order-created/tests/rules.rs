@@ -73,12 +73,7 @@ impl Shop {
     }
 
     fn published(&self, event_type: &str) -> Vec<Value> {
-        let rows = self.store.table("outbox").into_iter();
-        let events = rows.flat_map(|(_, row)| row.body["events"].as_array().unwrap().clone());
-        events
-            .filter(|event| event["event_type"] == event_type)
-            .map(|event| serde_json::from_str(event["value"].as_str().unwrap()).unwrap())
-            .collect()
+        self.store.outgoing(event_type)
     }
 
     fn codes(&self) -> Vec<&'static str> {

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex};
 
 use event_schema::Timestamp;
 use processing::{
-    Body, CommitError, ItemKey, Query, Store, StoreError, Stored, Timer, Transaction, Write,
+    Body, CommitError, ItemKey, OUTBOX_TABLE, Query, Store, StoreError, Stored, Timer, Transaction,
+    Write,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -133,6 +134,28 @@ impl MemoryStore {
             .collect()
     }
 
+    /// Returns the values of the events of a type that wait in the outbox, in the order of its rows.
+    ///
+    /// # Panics
+    /// If a row is not of its form, which a test has to say.
+    #[must_use]
+    #[track_caller]
+    pub fn outgoing(&self, event_type: &str) -> Vec<Value> {
+        let rows = self.table(OUTBOX_TABLE).into_iter();
+        let events = rows.flat_map(|(_, row)| match row.body.get("events") {
+            Some(Value::Array(events)) => events.clone(),
+            other => unreadable(other),
+        });
+        events
+            .filter(|event| event.get("event_type").is_some_and(|one| one == event_type))
+            .map(|event| {
+                let value = event.get("value").and_then(Value::as_str);
+                let value = value.and_then(|value| serde_json::from_str(value).ok());
+                value.unwrap_or_else(|| unreadable(Some(&event)))
+            })
+            .collect()
+    }
+
     /// Returns all items in the order of their tables and keys.
     #[must_use]
     pub fn items(&self) -> Vec<(ItemKey, Stored)> {
@@ -245,6 +268,15 @@ impl Kept {
             body: self.body.clone(),
         }
     }
+}
+
+#[track_caller]
+#[expect(
+    clippy::panic,
+    reason = "an outbox that nobody can read fails every test that looks into it"
+)]
+fn unreadable<T>(found: Option<&Value>) -> T {
+    panic!("no event of an outbox row: {found:?}")
 }
 
 /// The attributes of an item that is seeded.

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use event_schema::{Envelope, Event, Hints, Incoming as _, Read, Timestamp};
 use processing::{
-    Decide, DecideEngine, EngineSettings, Item, ItemKey, Key, OUTBOX_TABLE, Processed,
-    Processor as _, Timer as _,
+    Decide, DecideEngine, EngineSettings, Item, ItemKey, Key, Processed, Processor as _, Timer as _,
 };
 use serde_json::{Value, json};
 
@@ -148,14 +147,14 @@ impl<H: Decide> Rig<H> {
     /// If one cannot be read as its readers would.
     #[track_caller]
     pub fn published<E: Event>(&self) -> Vec<E> {
-        let values = self.published_values(E::SPEC.event_type).into_iter();
+        let values = self.store.outgoing(E::SPEC.event_type).into_iter();
         values
-            .map(
-                |value| match Envelope::<E>::read(value.as_bytes(), Hints::default()) {
+            .map(|value| {
+                match Envelope::<E>::read(value.to_string().as_bytes(), Hints::default()) {
                     Ok(Read::Event(envelope)) => envelope.payload,
                     other => panic!("an outgoing event is read as {other:?}"),
-                },
-            )
+                }
+            })
             .collect()
     }
 
@@ -177,22 +176,6 @@ impl<H: Decide> Rig<H> {
             Ok(processed) => processed,
             Err(error) => panic!("the event was refused: {error}"),
         }
-    }
-
-    fn published_values(&self, event_type: &str) -> Vec<String> {
-        let rows = self.store.table(OUTBOX_TABLE).into_iter();
-        let events = rows.flat_map(|(_, row)| match row.body.get("events") {
-            Some(Value::Array(events)) => events.clone(),
-            Some(_) | None => Vec::new(),
-        });
-        let text = |event: &Value, name: &str| {
-            let text = event.get(name).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
-        events
-            .filter(|event| text(event, "event_type") == event_type)
-            .map(|event| text(&event, "value"))
-            .collect()
     }
 }
 

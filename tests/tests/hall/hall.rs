@@ -12,7 +12,7 @@ use event_schema::Incoming as _;
 use payment_completed::PaymentCompletedHandler;
 use payment_failed::PaymentFailedHandler;
 use processing::{
-    Decide, DecideEngine, EngineSettings, Item, OUTBOX_TABLE, Outcome, Processor as _, STATE_TABLE,
+    Decide, DecideEngine, EngineSettings, Item, Outcome, Processor as _, STATE_TABLE,
 };
 use reservation_created::ReservationCreatedHandler;
 use serde_json::Value;
@@ -121,12 +121,7 @@ impl Hall {
 
     /// Returns the events of a type in the outbox.
     pub(crate) fn published(&self, event_type: &str) -> Vec<Value> {
-        let rows = self.store.table(OUTBOX_TABLE).into_iter();
-        let events = rows.flat_map(|(_, row)| row.body["events"].as_array().unwrap().clone());
-        events
-            .filter(|event| event["event_type"] == event_type)
-            .map(|event| serde_json::from_str(event["value"].as_str().unwrap()).unwrap())
-            .collect()
+        self.store.outgoing(event_type)
     }
 
     /// Returns the payments that ended as dead letters, by their marks.

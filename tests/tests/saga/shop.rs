@@ -11,9 +11,7 @@ use order_created::OrderCreatedHandler;
 use order_status_changed::OrderStatusChangedHandler;
 use payment_completed::PaymentCompletedHandler;
 use payment_failed::PaymentFailedHandler;
-use processing::{
-    Decide, DecideEngine, EngineSettings, Item, OUTBOX_TABLE, Outcome, Processor as _,
-};
+use processing::{Decide, DecideEngine, EngineSettings, Item, Outcome, Processor as _};
 use product_stock_changed::ProductStockChangedHandler;
 use serde_json::{Value, json};
 use stock_updated::{StockLevel, StockUpdatedHandler};
@@ -151,12 +149,7 @@ impl Shop {
 
     /// Returns the events of a type in the outbox, in the order of its rows.
     pub(crate) fn published(&self, event_type: &str) -> Vec<Value> {
-        let rows = self.store.table(OUTBOX_TABLE).into_iter();
-        let events = rows.flat_map(|(_, row)| row.body["events"].as_array().unwrap().clone());
-        events
-            .filter(|event| event["event_type"] == event_type)
-            .map(|event| serde_json::from_str(event["value"].as_str().unwrap()).unwrap())
-            .collect()
+        self.store.outgoing(event_type)
     }
 
     /// Counts the requests for money to go back.

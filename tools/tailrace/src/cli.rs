@@ -61,11 +61,11 @@ enum Command {
     /// All servers are embedded; the functions are the binaries that are deployed. One emulated event source
     /// mapping reads each topic of each function.
     Dev(DevArgs),
-    /// Sends orders through the whole system and checks that the books balance
+    /// Plays the whole business on the whole system and checks that the books balance
     ///
-    /// Orders go to Kafka with duplicates, poison and a run on scarce products among them; the event source
-    /// mapping misbehaves on purpose. Then everything is read back and compared, and any difference ends with
-    /// exit code 1.
+    /// Orders, payments, coupons, concerts, balances, activity, metrics and errors go to Kafka, with duplicates, poison
+    /// and a run on scarce products among them; the event source mappings misbehave on purpose. Then everything is
+    /// read back and compared with a replay of what lies in Kafka, and any difference ends with exit code 1.
     Demo(DemoArgs),
 }
 
