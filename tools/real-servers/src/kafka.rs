@@ -190,10 +190,13 @@ impl Kafka {
             .args(["WithParent", "kafka.Kafka"])
             .arg(self.folder.0.join("server.properties"));
         let output = self.folder.0.join("server.out");
+        let Ports {
+            plain, iam, late, ..
+        } = self.ports;
         self.server = Some(Server::start(
             java,
             &output,
-            self.ports.plain,
+            &[plain, iam, late],
             START_TIME_MAX,
         )?);
         Ok(())

@@ -27,11 +27,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that ends when its standard input does, and waits until `port` answers.
+    /// Starts a server that ends when its standard input does, and waits until every one of `ports` answers.
+    ///
+    /// A server opens them one after the other: that one answers says nothing of the next.
     pub(crate) fn start(
         mut command: Command,
         output: &Path,
-        port: u16,
+        ports: &[u16],
         limit: Duration,
     ) -> Result<Self, ServerError> {
         let (out, err) = outputs(output)?;
@@ -44,7 +46,8 @@ impl Server {
             output: output.to_owned(),
         };
         let deadline = Instant::now() + limit;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        let answers = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        while !ports.iter().all(answers) {
             if server.has_ended()? {
                 let program = program(&command);
                 let output = end_of(output);
