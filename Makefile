@@ -9,6 +9,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_LAMBDA_VERSION := 1.9.2
 CARGO_MUTANTS_VERSION := 27.1.0
 OHA_VERSION := 1.16.0
+SAM_VERSION := 1.170.0
 SCHEMATHESIS_VERSION := 4.32.5
 
 TOOLS := $(CURDIR)/.tools
@@ -16,6 +17,8 @@ CARGO_DENY := $(TOOLS)/bin/cargo-deny
 CARGO_LAMBDA := $(TOOLS)/venv/bin/cargo-lambda
 CARGO_MUTANTS := $(TOOLS)/bin/cargo-mutants
 OHA := $(TOOLS)/bin/oha
+# Its own environment: it pins what it needs to the patch. The runtime interface emulator comes with it.
+SAM := $(TOOLS)/sam/bin/sam
 SCHEMATHESIS := $(TOOLS)/venv/bin/schemathesis
 FUNCTIONS := $(notdir $(wildcard functions/*))
 # Tests that need no server and no process: those of the shared crates and the functions.
@@ -135,6 +138,10 @@ $(CARGO_LAMBDA):
 
 $(OHA):
 	cargo install oha --locked --version $(OHA_VERSION) --root $(TOOLS)
+
+$(SAM):
+	python3 -m venv $(TOOLS)/sam
+	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
 
 $(SCHEMATHESIS):
 	python3 -m venv $(TOOLS)/venv
