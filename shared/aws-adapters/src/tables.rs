@@ -1,5 +1,4 @@
-//! The tables: what each needs beyond the keys that all of them have, and making them where no
-//! infrastructure code does.
+//! The tables of the catalogue, made where no infrastructure code does.
 //!
 //! In AWS the infrastructure code makes the tables, with backups, keys and alarms that nothing here knows of.
 //! [`create_tables`] is for local use and tests.
@@ -15,52 +14,13 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus,
     TimeToLiveSpecification, TimeToLiveStatus,
 };
-use event_schema::catalogue::{self, IndexSpec};
-use processing::{Cause, OUTBOX_TABLE, STATE_TABLE};
+use event_schema::catalogue::IndexSpec;
+use processing::Cause;
 
 use crate::call::CallError;
 use crate::store::{PARTITION, SORT, TableNames};
 
-/// What a table needs beyond the string keys `pk` and `sk`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableSpec {
-    /// The logical name; the physical one has the prefix before it.
-    pub name: &'static str,
-    /// The attribute with the second since the epoch at which an item may go.
-    pub ttl_attribute: Option<&'static str>,
-    /// Whether a stream carries the new image of each item.
-    pub new_image_stream: bool,
-    /// What can be found in it by more than its keys.
-    pub indexes: &'static [IndexSpec],
-}
-
-impl TableSpec {
-    fn plain(name: &'static str) -> Self {
-        Self {
-            name,
-            ttl_attribute: None,
-            new_image_stream: false,
-            indexes: catalogue::indexes_of(name),
-        }
-    }
-}
-
-/// Returns every table of the catalogue, by name.
-#[must_use]
-pub fn tables() -> Vec<TableSpec> {
-    let spec = |name| match name {
-        STATE_TABLE | "metric-rollups" => TableSpec {
-            ttl_attribute: Some("expires_at"),
-            ..TableSpec::plain(name)
-        },
-        OUTBOX_TABLE => TableSpec {
-            new_image_stream: true,
-            ..TableSpec::plain(name)
-        },
-        _ => TableSpec::plain(name),
-    };
-    catalogue::tables().into_iter().map(spec).collect()
-}
+pub use event_schema::catalogue::{TableSpec, table_specs as tables};
 
 /// Times that a new table is asked whether it is ready, one [`READY_PAUSE`] apart.
 const READY_TRIES_MAX: u32 = 300;

@@ -4,11 +4,16 @@
 //! [`crate::events`]. SAM, CDK, the local platform and the tests follow from the document that is
 //! written from here, `events/catalog.json`. Nothing here talks to a cluster.
 
+mod deployment;
 mod functions;
-mod indexes;
+mod tables;
 
+pub use deployment::{
+    DEAD_LETTERS_KEPT_SECONDS, Deployment, MAPPED_TIMEOUT_SECONDS_MAX, MAPPING, MARKS_KEPT_SECONDS,
+    MappingSpec, Permission, Resource, Setting, deployment_functions,
+};
 pub use functions::{Access, FUNCTIONS, FunctionSpec, HttpRoute, Subscription, TableUse, tables};
-pub use indexes::{IndexSpec, indexes_of};
+pub use tables::{IndexSpec, TableSpec, indexes_of, table_specs};
 
 use crate::{Event, EventSpec, events};
 

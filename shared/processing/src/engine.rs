@@ -8,7 +8,7 @@ mod parts;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use event_schema::{Incoming, Timestamp};
+use event_schema::{Incoming, Timestamp, catalogue};
 use msk_event::{EventError, KafkaEvent, Redrive};
 
 use crate::batch::{Batch, Entry, Fate};
@@ -32,7 +32,7 @@ use crate::view::{Cache, Misses};
 pub const ATTEMPTS_MAX: u32 = 8;
 /// How long marks are kept: a topic's retention of 7 days and the 14 days in which a dead letter can be
 /// put back.
-pub const MARKS_KEPT_SECONDS: i64 = 21 * 24 * 60 * 60;
+pub const MARKS_KEPT_SECONDS: i64 = catalogue::MARKS_KEPT_SECONDS.cast_signed();
 
 /// What Lambda says of an invocation.
 #[derive(Clone, Debug)]

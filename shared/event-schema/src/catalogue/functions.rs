@@ -6,6 +6,15 @@ use std::collections::BTreeSet;
 
 use crate::{Deduplication, EventSpec};
 
+/// The memory of a function, in megabytes, unless it says otherwise.
+const MEMORY_MB: u32 = 512;
+/// How long one invocation may take, in seconds, unless its function says otherwise.
+const TIMEOUT_SECONDS: u32 = 60;
+/// The most records of one invocation, unless its function says otherwise; AWS's own default (esm-spec §1.3).
+const BATCH_RECORDS_MAX: u32 = 100;
+/// How long a batch waits for more records, in seconds, unless its function says otherwise.
+const BATCHING_WINDOW_SECONDS: u32 = 1;
+
 /// One function: a name, its mappings and its rights.
 #[derive(Clone, Copy, Debug)]
 pub struct FunctionSpec {
@@ -26,6 +35,16 @@ pub struct FunctionSpec {
     pub dedup: Deduplication,
     /// The tables it touches, by their names in every deployment.
     pub tables: &'static [TableUse],
+    /// Whether it sends mail.
+    pub sends_mail: bool,
+    /// Its memory, in megabytes.
+    pub memory_mb: u32,
+    /// How long one invocation may take, in seconds.
+    pub timeout_seconds: u32,
+    /// `BatchSize` of its mappings: the most records of one invocation.
+    pub batch_records_max: u32,
+    /// `MaximumBatchingWindowInSeconds` of its mappings: how long a batch waits for more records.
+    pub batching_window_seconds: u32,
 }
 
 impl FunctionSpec {
@@ -44,6 +63,11 @@ impl FunctionSpec {
             publishes: &[],
             dedup,
             tables: &[],
+            sends_mail: false,
+            memory_mb: MEMORY_MB,
+            timeout_seconds: TIMEOUT_SECONDS,
+            batch_records_max: BATCH_RECORDS_MAX,
+            batching_window_seconds: BATCHING_WINDOW_SECONDS,
         }
     }
 }

@@ -143,19 +143,11 @@ fn a_function_of_several_topics_has_a_group_for_each() {
 }
 
 fn ranking() -> FunctionSpec {
-    FunctionSpec {
-        name: "ranking",
-        reads: &[
-            events::ReservationCreated::SPEC,
-            events::ConcertSoldOut::SPEC,
-        ],
-        http: &[],
-        streams: &[],
-        schedule_seconds: None,
-        publishes: &[],
-        dedup: Deduplication::EventId,
-        tables: &[],
-    }
+    let reads = &[
+        events::ReservationCreated::SPEC,
+        events::ConcertSoldOut::SPEC,
+    ];
+    FunctionSpec::reading("ranking", reads, Deduplication::EventId)
 }
 
 #[test]
@@ -244,4 +236,112 @@ fn an_index_is_of_a_table_that_a_function_writes_and_has_a_name_of_its_own() {
         count, 2,
         "an index of a table that no function has is made by nobody"
     );
+}
+
+fn deployment_of(name: &str) -> Deployment {
+    let mut functions = FUNCTIONS.iter();
+    functions.find(|one| one.name == name).unwrap().deployment()
+}
+
+fn actions<'d>(deployment: &'d Deployment, resource: &Resource) -> &'d [&'static str] {
+    let mut permissions = deployment.permissions.iter();
+    let found = permissions.find(|one| one.resource == *resource);
+    found.map_or(&[], |one| &one.actions)
+}
+
+#[test]
+fn no_permission_has_a_wildcard_or_stands_twice() {
+    let all = FUNCTIONS.iter().map(FunctionSpec::deployment);
+    for deployment in all.chain(deployment_functions()) {
+        let permissions = &deployment.permissions;
+        assert!(is_unique(permissions.iter().map(|one| &one.resource)));
+        for Permission { resource, actions } in permissions {
+            assert!(!actions.is_empty() && actions.is_sorted(), "{resource:?}");
+            assert!(
+                actions
+                    .iter()
+                    .all(|action| action.contains(':') && !action.contains('*')),
+                "{resource:?}"
+            );
+        }
+        assert!(is_unique(deployment.settings.iter().map(|(name, _)| name)));
+    }
+}
+
+#[test]
+fn a_function_may_do_to_its_tables_what_the_catalogue_says() {
+    let notification = deployment_of("notification");
+    let reads = [
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:Query",
+    ];
+    let writes = [
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+    ];
+    assert_eq!(actions(&notification, &Resource::Table("users")), reads);
+    assert_eq!(actions(&notification, &Resource::Table("mailbox")), writes);
+    let state = actions(&notification, &Resource::Table("state"));
+    assert_eq!(state.len(), reads.len() + writes.len());
+    assert!(actions(&notification, &Resource::Table("orders")).is_empty());
+}
+
+#[test]
+fn only_what_carries_the_outbox_writes_to_kafka_and_then_to_all_that_is_published() {
+    for function in FUNCTIONS {
+        let deployment = function.deployment();
+        let writes = |one: &&Permission| one.actions.contains(&"kafka-cluster:WriteData");
+        let written = deployment.permissions.iter().filter(writes);
+        let written: BTreeSet<_> = written.map(|one| one.resource.clone()).collect();
+        let published = FUNCTIONS.iter().flat_map(|one| one.publishes);
+        let published = published
+            .map(|event| Resource::Topic(event.topic))
+            .collect();
+        let expected = if function.name == "outbox-relay" {
+            published
+        } else {
+            BTreeSet::new()
+        };
+        assert_eq!(written, expected, "{}", function.name);
+    }
+}
+
+#[test]
+fn a_consumer_reads_its_topics_in_its_groups_and_no_others() {
+    for function in FUNCTIONS {
+        let deployment = function.deployment();
+        let consumed = |resource: &Resource| {
+            matches!(resource, Resource::Group(_))
+                || actions(&deployment, resource).contains(&"kafka-cluster:ReadData")
+        };
+        let resources = deployment.permissions.iter().map(|one| &one.resource);
+        let found: BTreeSet<_> = resources.filter(|one| consumed(one)).cloned().collect();
+        let subscriptions = function.subscriptions().into_iter();
+        let expected = subscriptions
+            .flat_map(|one| [Resource::Topic(one.event.topic), Resource::Group(one.group)])
+            .collect();
+        assert_eq!(found, expected, "{}", function.name);
+    }
+}
+
+#[test]
+fn the_numbers_of_a_deployment_are_those_that_lambda_takes() {
+    for function in FUNCTIONS {
+        assert!((1..=10_000).contains(&function.batch_records_max));
+        assert!(function.batching_window_seconds <= 300);
+        let Deployment {
+            memory_mb,
+            timeout_seconds,
+            ..
+        } = function.deployment();
+        assert!((128..=10_240).contains(&memory_mb), "{}", function.name);
+        assert!((1..=MAPPED_TIMEOUT_SECONDS_MAX).contains(&timeout_seconds));
+    }
+}
+
+#[test]
+fn marks_outlive_a_record_and_the_time_in_which_its_dead_letter_can_be_put_back() {
+    assert_eq!(MARKS_KEPT_SECONDS, (7 + 14) * 24 * 60 * 60);
 }

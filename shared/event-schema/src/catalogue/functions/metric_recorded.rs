@@ -11,6 +11,8 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
         TableUse::write("outbox"),
         TableUse::read_write("state"),
     ],
+    // Many of its records make few writes.
+    batch_records_max: 1_000,
     ..FunctionSpec::reading(
         "metric-recorded",
         &[events::MetricRecorded::SPEC],

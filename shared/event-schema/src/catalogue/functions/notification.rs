@@ -10,6 +10,7 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
         TableUse::read_write("state"),
         TableUse::read("users"),
     ],
+    sends_mail: true,
     ..FunctionSpec::reading(
         "notification",
         &[events::NotificationRequested::SPEC],

@@ -4,8 +4,6 @@ use super::{FunctionSpec, HttpRoute, TableUse};
 use crate::{Deduplication, Event, events};
 
 pub(super) const SPEC: FunctionSpec = FunctionSpec {
-    name: "orders-api",
-    reads: &[],
     http: &[
         HttpRoute {
             method: "POST",
@@ -20,13 +18,12 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
             path: "/health",
         },
     ],
-    streams: &[],
-    schedule_seconds: None,
     publishes: &[events::OrderCreated::SPEC],
-    dedup: Deduplication::IdempotencyKey,
     tables: &[
         TableUse::read_write("orders"),
         TableUse::write("outbox"),
         TableUse::read_write("state"),
     ],
+    timeout_seconds: 15,
+    ..FunctionSpec::reading("orders-api", &[], Deduplication::IdempotencyKey)
 };

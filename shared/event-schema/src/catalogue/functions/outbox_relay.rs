@@ -4,13 +4,9 @@ use super::{FunctionSpec, TableUse};
 use crate::Deduplication;
 
 pub(super) const SPEC: FunctionSpec = FunctionSpec {
-    name: "outbox-relay",
-    reads: &[],
-    http: &[],
     streams: &["outbox"],
     schedule_seconds: Some(60),
     // It carries what the others publish, to every topic.
-    publishes: &[],
-    dedup: Deduplication::EventId,
     tables: &[TableUse::read_write("outbox")],
+    ..FunctionSpec::reading("outbox-relay", &[], Deduplication::EventId)
 };

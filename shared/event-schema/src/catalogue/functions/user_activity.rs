@@ -8,6 +8,8 @@ pub(super) const SPEC: FunctionSpec = FunctionSpec {
         TableUse::read_write("state"),
         TableUse::read_write("user-activity"),
     ],
+    // Many of its records make few writes.
+    batch_records_max: 1_000,
     ..FunctionSpec::reading(
         "user-activity",
         &[events::UserActivityRecorded::SPEC],
