@@ -49,7 +49,8 @@ pub struct FunctionSpec {
 
 impl FunctionSpec {
     /// A function that reads events and does nothing yet; each says what is different of it.
-    pub(crate) const fn reading(
+    #[must_use]
+    pub const fn reading(
         name: &'static str,
         reads: &'static [&'static EventSpec],
         dedup: Deduplication,

@@ -93,11 +93,10 @@ fn setting(name: &str, value: Setting) -> Value {
 
 fn permission(permission: &Permission) -> Value {
     let (kind, name) = permission.resource.names();
-    let mut of = json!({ "kind": kind, "actions": permission.actions });
-    if let Some(name) = name {
-        of["name"] = json!(name);
-    }
-    of
+    let kind = ("kind".to_owned(), json!(kind));
+    let actions = ("actions".to_owned(), json!(permission.actions));
+    let name = name.map(|name| ("name".to_owned(), json!(name)));
+    object([kind, actions].into_iter().chain(name))
 }
 
 /// Every index of every table; the kind of its keys is `DynamoDB`'s.

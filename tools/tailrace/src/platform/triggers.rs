@@ -175,14 +175,9 @@ mod tests {
 
     const PREFIX: &str = "test-";
     const FOLLOWER: FunctionSpec = FunctionSpec {
-        name: "follower",
-        reads: &[],
-        http: &[],
         streams: &["outbox"],
         schedule_seconds: Some(3_600),
-        publishes: &[],
-        dedup: Deduplication::Position,
-        tables: &[],
+        ..FunctionSpec::reading("follower", &[], Deduplication::Position)
     };
 
     /// The function has no binary: each invocation fails, which shows that there was one.
