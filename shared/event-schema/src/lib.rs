@@ -5,7 +5,8 @@
 //! Readers are tolerant (unknown fields, camelCase names, `UPPER_SNAKE` types, ids as integers);
 //! writers know the canonical form only.
 //!
-//! This crate deliberately knows nothing of Kafka clients, Lambda, AWS or async, and decides
+//! This crate deliberately knows nothing of Kafka clients, Lambda, AWS or async (what a role may do
+//! stands in the catalogue as words for infrastructure code, nothing here acts on them), and decides
 //! nothing about what an event leads to: it says what a message means, or why it means nothing.
 
 #![doc = ""]

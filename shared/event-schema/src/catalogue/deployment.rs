@@ -308,6 +308,8 @@ impl FunctionSpec {
         }
         for table in self.streams {
             all.push(permission(Resource::Stream(table), STREAM));
+        }
+        if !self.streams.is_empty() {
             all.push(permission(Resource::AnyStream, &["dynamodb:ListStreams"]));
         }
         if self.carries_the_outbox() {

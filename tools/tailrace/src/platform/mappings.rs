@@ -1,7 +1,8 @@
 //! One emulated event source mapping for each function and event of the catalogue.
 //!
-//! They are what the infrastructure code gives AWS: provisioned, with partial batch responses, bisection, bounded
-//! retries and an on-failure queue. Each runs as its own task until all are stopped together.
+//! They are what the infrastructure code gives AWS, from the same catalogue: provisioned, with partial batch responses,
+//! bisection, bounded retries and an on-failure queue. Only the window is the emulator's own half second, as whoever
+//! looks on does not want to wait. Each runs as its own task until all are stopped together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,15 +12,13 @@ use esm_emulator::{
     MappingError, MappingHandle, Metrics, OnFailureError, ProvisionedPollers, SourceError,
     SqsOnFailure, Switches,
 };
-use event_schema::catalogue::{FunctionSpec, Subscription};
+use event_schema::catalogue::{FunctionSpec, MAPPING, Subscription};
 use local_platform::{ACCOUNT_ID, REGION};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Endpoints;
 
-/// Retries of a batch before its records are given up, with a document in the dead-letter queue.
-const RETRY_ATTEMPTS_MAX: i64 = 10;
 /// The one poller that the emulator has for each mapping.
 const POLLERS: i64 = 1;
 /// Seconds that a mapping has for its last commit, when nothing is in flight any more.
@@ -106,7 +105,7 @@ impl Mappings {
         subscription: Subscription,
         surroundings: &Surroundings<'_>,
     ) -> Result<(), MappingSetupError> {
-        let config = config(function.name, &subscription, surroundings.queue_arn);
+        let config = config(function, &subscription, surroundings.queue_arn);
         let switches = Switches {
             faults: surroundings.faults.clone(),
             ..Switches::default()
@@ -173,7 +172,7 @@ impl Mappings {
     }
 }
 
-fn config(function: &str, subscription: &Subscription, queue_arn: &str) -> MappingConfig {
+fn config(function: &FunctionSpec, subscription: &Subscription, queue_arn: &str) -> MappingConfig {
     let cluster = format!("arn:aws:kafka:{REGION}:{ACCOUNT_ID}:cluster/tailrace/local");
     MappingConfig {
         consumer_group_id: Some(subscription.group.clone()),
@@ -183,10 +182,11 @@ fn config(function: &str, subscription: &Subscription, queue_arn: &str) -> Mappi
             maximum_pollers: Some(POLLERS),
             poller_group_name: None,
         }),
-        maximum_retry_attempts: RETRY_ATTEMPTS_MAX,
-        bisect_batch_on_function_error: true,
-        report_batch_item_failures: true,
-        ..MappingConfig::new(cluster, function, subscription.event.topic)
+        batch_size: function.batch_records_max.into(),
+        maximum_retry_attempts: MAPPING.retry_attempts_max.into(),
+        bisect_batch_on_function_error: MAPPING.bisect_batch_on_function_error,
+        report_batch_item_failures: MAPPING.report_batch_item_failures,
+        ..MappingConfig::new(cluster, function.name, subscription.event.topic)
     }
 }
 
@@ -213,10 +213,11 @@ mod tests {
         let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:dead-letters");
         for function in FUNCTIONS {
             for subscription in function.subscriptions() {
-                let config = config(function.name, &subscription, &queue);
+                let config = config(function, &subscription, &queue);
                 assert_eq!(config.validate(), Ok(()));
                 assert!(config.report_batch_item_failures);
                 assert_eq!(config.group_id(), subscription.group);
+                assert_eq!(config.batch_size, i64::from(function.batch_records_max));
             }
         }
     }
